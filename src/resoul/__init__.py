@@ -1,0 +1,1 @@
+"""Change a Python program while it runs."""
