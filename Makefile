@@ -4,6 +4,8 @@
 # PYTHON  the interpreter (default: the one VENV has, else tools/find_python)
 # VENV    where its environment and build folder live (default: .venv)
 # ONLY    some of the matrix' interpreters: make matrix ONLY="3.14 3.15d"
+# MATRIX  1: make mutants on the matrix' interpreters
+# N       which mutants (default: all 28)
 # TESTS   what pytest runs: files, node ids, options (default: everything)
 
 SHELL := /bin/sh
@@ -15,25 +17,49 @@ venv := $(abspath $(VENV))
 python := $(venv)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build test matrix clean
+.PHONY: help build demo test lint format matrix asan mutants clean
 
 help:  ## show this list
 	@echo 'targets:'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
 	    while IFS='|' read -r name what; do printf '  %-9s %s\n' $$name "$$what"; done
-	@echo 'variables: PYTHON VENV ONLY TESTS (see the top of the Makefile)'
+	@echo 'variables: PYTHON VENV TESTS ONLY MATRIX N (see the top of the Makefile)'
 
 build:  ## compile and install into VENV (incremental)
 	@tools/make_venv '$(venv)' '$(PYTHON)' build
 	@tools/build '$(venv)' -Ddev=true
 
+demo: build  ## the game server of examples/arena, updated while bots play
+	$(python) examples/arena/demo.py $(DEMO)
+
 test: build  ## run the test suite in VENV
 	@tools/make_venv '$(venv)' '$(PYTHON)' test
 	$(python) -m pytest $(TESTS)
+
+lint:  ## formatting, ruff, mypy, stubtest, house rules
+	@tools/make_venv '$(venv)' '$(PYTHON)' build lint
+	@tools/build '$(venv)' -Ddev=true
+	@tools/lint '$(venv)'
+
+format:  ## format C and Python
+	@tools/make_venv '$(venv)' '$(PYTHON)' lint
+	@find src include tests examples -name '*.[ch]' 2>/dev/null | xargs $(venv)/bin/clang-format -i
+	@$(venv)/bin/ruff format --quiet .
+	@$(venv)/bin/ruff check --quiet --fix-only .
+
+asan:  ## run the tests under Address- and UBSanitizer (in VENV-asan)
+	@tools/make_venv '$(venv)-asan' '$(PYTHON)' build test
+	@tools/build '$(venv)-asan' -Ddev=true -Db_sanitize=address,undefined -Db_lundef=false
+	tools/asan '$(venv)-asan' $(TESTS)
+
+mutants:  ## take out each cure in turn: does a test notice? (N="3 7" for some)
+	@$(if $(MATRIX),N='$(N)' ONLY='$(ONLY)' tools/matrix.sh mutants, \
+	    tools/make_venv '$(venv)' '$(PYTHON)' build test && \
+	    $(python) tools/mutants.py $(N))
 
 matrix:  ## run it on every supported interpreter (host and chroot, debug, JIT)
 	@ONLY='$(ONLY)' TESTS='$(TESTS)' tools/matrix.sh
 
 clean:  ## remove what the targets made (VENV with its build folder, caches)
-	rm -rf '$(venv)' '$(venv).lock' build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(foreach one,'' -asan -mutants,'$(venv)'$(one) '$(venv)'$(one).lock) build dist .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

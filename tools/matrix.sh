@@ -3,6 +3,8 @@
 #
 #   tools/matrix.sh                      all; ONLY="3.14 3.15d" for some,
 #                                        TESTS="tests/x.py -k y" for a part
+#   tools/matrix.sh mutants              tools/mutants.py on all, or those of ONLY;
+#                                        N="3 7" for some hazards
 #   tools/matrix.sh list                 tags and what they are
 #   tools/matrix.sh shell TAG -- CMD...  one command (default: bash), built first;
 #                                        "python" is the right one
@@ -186,12 +188,7 @@ print(sys.version.split()[0],
 
 # -- the run -------------------------------------------------------------------
 run() {
-    local tag log closing status failed=0 word
-    local -a chosen=()
-    for word in ${ONLY:-$tags}; do
-        chosen+=("$(full_tag "$word")")
-    done
-    mkdir -p "$logs"
+    local tag log closing status failed=0
     for tag in "${chosen[@]}"; do
         log=$logs/$tag.log
         status=0
@@ -213,12 +210,41 @@ run() {
     [ $failed = 0 ]
 }
 
+mutants() {
+    local tag out verdicts=()
+    # Through /tmp, which the chroot shares.
+    out=$(mktemp -d)
+    trap 'rm -rf "$out"' EXIT
+    for tag in "${chosen[@]}"; do
+        echo "== $tag"
+        # shellcheck disable=SC2086 # N is a list of numbers
+        with_tag "$tag" python tools/mutants.py ${N:-} --json "$out/$tag.json" \
+            </dev/null || true
+        if [ ! -e "$out/$tag.json" ]; then
+            die "no verdicts on $tag"
+        fi
+        verdicts+=("$out/$tag.json")
+    done
+    echo "== together"
+    with_tag "$tag" python tools/mutants.py --merge "${verdicts[@]}"
+}
+
+choose() {
+    local word
+    for word in ${ONLY:-$tags}; do
+        chosen+=("$(full_tag "$word")")
+    done
+    mkdir -p "$logs"
+}
+
 tags=$(all_tags)
+chosen=()
 command=${1:-run}
 [ $# = 0 ] || shift
 case $command in
-run)
-    run
+run | mutants)
+    choose
+    $command
     ;;
 list)
     for tag in $tags; do
