@@ -1,0 +1,76 @@
+"""Fixtures of the whole suite."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from livefolder import LiveFolder, Machinery, text
+
+TESTS = Path(__file__).parent
+
+PREAMBLE = """\
+import sys
+from livefolder import *
+from livefolder import LiveFolder
+import resoul
+live = LiveFolder(sys.argv[1])
+"""
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "refuses(code, ...): the test shows these RSL codes (test_refusals)"
+    )
+
+
+@pytest.fixture
+def live(tmp_path):
+    """A folder of modules on sys.path; also asserts that updates left no traces."""
+    machinery = Machinery()
+    folder = LiveFolder(tmp_path)
+    try:
+        yield folder
+    finally:
+        folder.close()
+    machinery.check()
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Run a program in a process of its own; returns what it printed.
+
+    `live`, `resoul` and the helpers of livefolder.py are defined in it. A crash,
+    an exception or an exit code other than `status` fails the test.
+    """
+
+    def run(source, *arguments, status=0, env=None, timeout=100, flags=()):
+        folder = tmp_path / "modules"
+        folder.mkdir(exist_ok=True)
+        script = tmp_path / "program.py"
+        script.write_text(PREAMBLE + text(source))
+        path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+        done = subprocess.run(
+            [
+                *(sys.executable, "-X", "faulthandler", *flags),
+                *(str(script), str(folder), *arguments),
+            ],
+            env={**os.environ, **(env or {}), "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == status, (
+            f"ended with {_ending(done.returncode)}\n{done.stdout}\n{done.stderr}"
+        )
+        return done.stdout
+
+    return run
+
+
+def _ending(returncode):
+    if returncode < 0:
+        return signal.Signals(-returncode).name
+    return f"exit code {returncode}"
