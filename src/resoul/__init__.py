@@ -1,1 +1,37 @@
-"""Change a Python program while it runs."""
+"""Change a Python program while it runs.
+
+`reload()` brings new source of modules into the running program as one transaction:
+functions and classes keep their identity and get new contents, data survives, and an
+update that can't be made rightly changes nothing.
+
+    >>> import resoul
+    >>> update = resoul.reload(["weapons", "player"])
+    >>> print(update)
+
+See docs/how-it-works.md for how, docs/limits.md for what it does not do.
+"""
+
+from resoul._engine import (
+    Change,
+    Lagging,
+    Notice,
+    PrepareError,
+    Reason,
+    RefusedError,
+    UpdateError,
+)
+from resoul._reload import configure, reload
+from resoul._update import Update
+
+__all__ = [
+    "Change",
+    "Lagging",
+    "Notice",
+    "PrepareError",
+    "Reason",
+    "RefusedError",
+    "Update",
+    "UpdateError",
+    "configure",
+    "reload",
+]

@@ -1,0 +1,114 @@
+"""The engine. Its only user is the face in this package."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Final, final
+
+from _typeshed import structseq
+
+from resoul._update import Update
+
+class UpdateError(Exception): ...
+class PrepareError(UpdateError): ...
+
+class RefusedError(UpdateError):
+    reasons: list[Reason]
+
+@final
+class Reason(structseq[Any], tuple[str, str, str, str, int, str, str]):
+    __match_args__: Final = (
+        "code",
+        "module",
+        "qualname",
+        "filename",
+        "lineno",
+        "found",
+        "todo",
+    )
+    @property
+    def code(self) -> str: ...
+    @property
+    def module(self) -> str: ...
+    @property
+    def qualname(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def lineno(self) -> int: ...
+    @property
+    def found(self) -> str: ...
+    @property
+    def todo(self) -> str: ...
+
+@final
+class Change(structseq[Any], tuple[str, str, str, str, str, str, int]):
+    __match_args__: Final = (
+        "module",
+        "qualname",
+        "kind",
+        "action",
+        "reason",
+        "filename",
+        "lineno",
+    )
+    @property
+    def module(self) -> str: ...
+    @property
+    def qualname(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def lineno(self) -> int: ...
+
+@final
+class Notice(structseq[Any], tuple[str, str, str, str, int, str]):
+    __match_args__: Final = (
+        "code",
+        "module",
+        "qualname",
+        "filename",
+        "lineno",
+        "message",
+    )
+    @property
+    def code(self) -> str: ...
+    @property
+    def module(self) -> str: ...
+    @property
+    def qualname(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def lineno(self) -> int: ...
+    @property
+    def message(self) -> str: ...
+
+@final
+class Lagging(structseq[Any], tuple[str, str, int, tuple[str, ...]]):
+    __match_args__: Final = ("module", "qualname", "count", "places")
+    @property
+    def module(self) -> str: ...
+    @property
+    def qualname(self) -> str: ...
+    @property
+    def count(self) -> int: ...  # type: ignore[override]
+    @property
+    def places(self) -> tuple[str, ...]: ...
+
+def reload(
+    modules: list[str | ModuleType],
+    *,
+    update: Update,
+    allowed: Callable[[str, ModuleType], bool],
+    execute: str,
+    take_all: bool,
+    take: frozenset[str],
+    delete: frozenset[str],
+    timeout: float,
+) -> None: ...

@@ -1,0 +1,103 @@
+"""Which modules may be updated."""
+
+import functools
+import os
+import site
+import sysconfig
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from importlib.machinery import EXTENSION_SUFFIXES
+from types import ModuleType
+from typing import Any
+
+# Debian's Pythons install into directories that sysconfig does not list.
+_LIBRARY_NAMES = frozenset({"site-packages", "dist-packages"})
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    """Folders of the standard library and of installed packages, resolved."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    folders = {sysconfig.get_path(name) for name in names}
+    if user := site.getusersitepackages():
+        folders.add(user)
+    return tuple(sorted(os.path.realpath(folder) for folder in folders))
+
+
+def _is_library_file(path: str) -> bool:
+    real = os.path.realpath(path)
+    if not _LIBRARY_NAMES.isdisjoint(real.split(os.sep)):
+        return True
+    return any(real.startswith(folder + os.sep) for folder in _library_folders())
+
+
+def namespace_of(module: ModuleType) -> dict[str, Any]:
+    """The dict of a module, without making a lazy module load."""
+    namespace: dict[str, Any] = ModuleType.__getattribute__(module, "__dict__")
+    return namespace
+
+
+def _source_file(module: ModuleType) -> str | None:
+    """The file (or, of a namespace package, the folder) that a module came from.
+
+    None for built-in, frozen and extension modules: the engine refuses those with a
+    reason of their own (RSL103), so the policy has nothing to say about them.
+    """
+    namespace = namespace_of(module)
+    path = namespace.get("__file__")
+    if isinstance(path, str):
+        return None if path.endswith(tuple(EXTENSION_SUFFIXES)) else path
+    try:
+        return next(item for item in namespace["__path__"] if isinstance(item, str))
+    except (KeyError, TypeError, StopIteration):
+        return None
+
+
+class Policy:
+    """An immutable answer to "may this module be updated?".
+
+    allow  patterns (as of fnmatch, case matters) of module names; None: every module
+           that lies outside the standard library and outside of installed packages
+    deny   patterns of modules that may not, whatever `allow` says
+
+    resoul itself may never be updated.
+    """
+
+    __slots__ = ("allow", "deny")
+
+    def __init__(
+        self, allow: Iterable[str] | None = None, deny: Iterable[str] | None = None
+    ) -> None:
+        self.allow = None if allow is None else _patterns("allow", allow)
+        self.deny = () if deny is None else _patterns("deny", deny)
+
+    def __call__(self, name: str, module: ModuleType) -> bool:
+        if name == "resoul" or name.startswith("resoul."):
+            return False
+        if any(fnmatchcase(name, pattern) for pattern in self.deny):
+            return False
+        if self.allow is not None:
+            return any(fnmatchcase(name, pattern) for pattern in self.allow)
+        path = _source_file(module)
+        return path is None or not _is_library_file(path)
+
+
+def _patterns(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(patterns, str):
+        patterns = (patterns,)
+    try:
+        found = tuple(patterns)
+    except TypeError:
+        raise TypeError(
+            f"{option} must be a pattern of module names or an iterable of patterns, "
+            f"not {type(patterns).__name__}"
+        ) from None
+    for pattern in found:
+        if not isinstance(pattern, str):
+            raise TypeError(
+                f"{option} must hold patterns of module names (str), "
+                f"not {type(pattern).__name__}"
+            )
+        if not pattern:
+            raise ValueError(f"{option} holds an empty pattern")
+    return found

@@ -1,0 +1,239 @@
+"""The object that describes an update."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from resoul._engine import Change, Lagging, Notice
+
+# What an update knowingly did not do, or did without effect on what code means.
+_QUIET_ACTIONS = frozenset({"kept", "stays", "moved"})
+
+_CHANGE_FIELDS = (
+    "module",
+    "qualname",
+    "kind",
+    "action",
+    "reason",
+    "filename",
+    "lineno",
+)
+_NOTICE_FIELDS = ("code", "module", "qualname", "filename", "lineno", "message")
+_LAGGING_FIELDS = ("module", "qualname", "count", "places")
+
+_PLACES_SHOWN = 3
+
+
+class Update:
+    """One update: what it changed, what it kept and why, and what it cost.
+
+    kind        "reload"
+    modules     names of the modules that took part, in the order in which they ran
+    changes     list of Change, one for each definition, binding or data name
+    warnings    list of Notice
+    lagging     list of Lagging: frames that still run old code, grouped by function
+    prepare_ns  reading, compiling and executing the new source
+    plan_ns     finding out what has to change
+    pause_ns    from the first to the last write
+    blocked_ns  the longest that other threads stood still because of the update
+
+    Times are nanoseconds. An update is true if it changed something; lines that only
+    moved, and what was kept, don't count. `print(update)` shows a tree.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "blocked_ns",
+        "changes",
+        "kind",
+        "lagging",
+        "modules",
+        "pause_ns",
+        "plan_ns",
+        "prepare_ns",
+        "warnings",
+    )
+
+    kind: str
+    modules: tuple[str, ...]
+    changes: list[Change]
+    warnings: list[Notice]
+    lagging: list[Lagging]
+    prepare_ns: int
+    plan_ns: int
+    pause_ns: int
+    blocked_ns: int
+
+    def __init__(self, kind: str, modules: Iterable[str] = ()) -> None:
+        self.kind = kind
+        self.modules = tuple(modules)
+        self.changes = []
+        self.warnings = []
+        self.lagging = []
+        self.prepare_ns = 0
+        self.plan_ns = 0
+        self.pause_ns = 0
+        self.blocked_ns = 0
+
+    def __bool__(self) -> bool:
+        return any(change.action not in _QUIET_ACTIONS for change in self.changes)
+
+    def __repr__(self) -> str:
+        return f"<resoul.Update: {self._headline()}>"
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain dicts, lists, strings and numbers, ready for JSON."""
+        return {
+            "kind": self.kind,
+            "modules": list(self.modules),
+            "changes": [_record(change, _CHANGE_FIELDS) for change in self.changes],
+            "warnings": [_record(notice, _NOTICE_FIELDS) for notice in self.warnings],
+            "lagging": [
+                _record(group, _LAGGING_FIELDS) | {"places": list(group.places)}
+                for group in self.lagging
+            ],
+            "prepare_ns": self.prepare_ns,
+            "plan_ns": self.plan_ns,
+            "pause_ns": self.pause_ns,
+            "blocked_ns": self.blocked_ns,
+        }
+
+    def _headline(self) -> str:
+        counts: dict[str, int] = {}
+        for change in self.changes:
+            counts[change.action] = counts.get(change.action, 0) + 1
+        said = ", ".join(f"{count} {action}" for action, count in counts.items())
+        return f"{self.kind} of {_names(self.modules)}: {said or 'nothing changed'}"
+
+    def _lines(self) -> Iterator[str]:
+        yield self._headline()
+        yield (
+            f"prepare {_time(self.prepare_ns)}, plan {_time(self.plan_ns)}, "
+            f"pause {_time(self.pause_ns)}, blocked {_time(self.blocked_ns)}"
+        )
+        for module, changes in _grouped(self.changes):
+            yield from _module_lines(module, changes)
+        if self.warnings:
+            yield _count(len(self.warnings), "warning")
+            yield from _branches([_notice_text(notice) for notice in self.warnings])
+        if self.lagging:
+            frames = sum(group.count for group in self.lagging)
+            yield f"{_count(frames, 'frame')} still in old code"
+            yield from _branches([_lagging_text(group) for group in self.lagging])
+
+
+def _record(record: Change | Notice | Lagging, fields: Iterable[str]) -> dict[str, Any]:
+    return {field: getattr(record, field) for field in fields}
+
+
+def _grouped(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(change.module, []).append(change)
+    yield from groups.items()
+
+
+class _Node:
+    """A name in the tree of one module: a class, or what lies in it."""
+
+    __slots__ = ("changes", "children")
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.children: dict[str, _Node] = {}
+
+
+def _module_lines(module: str, changes: Sequence[Change]) -> Iterator[str]:
+    root = _Node()
+    moved = 0
+    for change in changes:
+        if change.action == "moved":
+            moved += 1
+            continue
+        node = root
+        for part in _path(change.qualname):
+            node = node.children.setdefault(part, _Node())
+        node.changes.append(change)
+    own = "; ".join(_facts(change) for change in root.changes)
+    yield f"{module}  {own}".rstrip()
+    rows = _rows(root, "", last=not moved)
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, row in rows:
+        yield f"{label:<{width}}  {_facts(row)}".rstrip()
+    if moved:
+        yield f"└─ {_count(moved, 'definition')} only moved to other lines"
+
+
+def _path(qualname: str) -> list[str]:
+    """`make.<locals>.inner` is one name: what lies in a function is no member of it."""
+    head, local, tail = qualname.partition(".<locals>.")
+    parts = head.split(".") if head else []
+    if local and parts:
+        parts[-1] += local + tail
+    return parts
+
+
+def _rows(node: _Node, lead: str, *, last: bool) -> list[tuple[str, Change | None]]:
+    """Label and change of each line below `node`. last: nothing follows below it."""
+    rows: list[tuple[str, Change | None]] = []
+    names = list(node.children)
+    for name in names:
+        child = node.children[name]
+        at_end = last and name == names[-1]
+        branch, below = ("└─ ", "   ") if at_end else ("├─ ", "│  ")
+        first = child.changes[0] if child.changes else None
+        rows.append((f"{lead}{branch}{name}", first))
+        rows += [(lead + below, change) for change in child.changes[1:]]
+        rows += _rows(child, lead + below, last=True)
+    return rows
+
+
+def _facts(change: Change | None) -> str:
+    if change is None:
+        return ""
+    facts = f"{change.action:<7}  {change.kind:<8}"
+    if change.lineno:
+        facts += f"  {os.path.basename(change.filename)}:{change.lineno}"
+    return f"{facts}  {change.reason}" if change.reason else facts.rstrip()
+
+
+def _branches(texts: Sequence[str]) -> Iterator[str]:
+    for number, text in enumerate(texts, 1):
+        yield ("└─ " if number == len(texts) else "├─ ") + text
+
+
+def _notice_text(notice: Notice) -> str:
+    name = ".".join(part for part in (notice.module, notice.qualname) if part)
+    place = f" ({os.path.basename(notice.filename)}:{notice.lineno})"
+    where = name + (place if notice.lineno else "")
+    return " ".join(part for part in (notice.code, where) if part) + (
+        f": {notice.message}"
+    )
+
+
+def _lagging_text(group: Lagging) -> str:
+    places = list(dict.fromkeys(os.path.basename(place) for place in group.places))
+    shown = places[:_PLACES_SHOWN] + ["..."] * (len(places) > _PLACES_SHOWN)
+    at = f" at {', '.join(shown)}" if shown else ""
+    return f"{group.module}.{group.qualname}: {_count(group.count, 'frame')}{at}"
+
+
+def _names(modules: Sequence[str]) -> str:
+    if len(modules) > 4:
+        return f"{', '.join(modules[:3])} and {len(modules) - 3} more"
+    return ", ".join(modules) or "no modules"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _time(ns: int) -> str:
+    if ns < 1_000_000:
+        return f"{ns / 1_000:.0f} µs"
+    if ns < 1_000_000_000:
+        return f"{ns / 1_000_000:.1f} ms"
+    return f"{ns / 1_000_000_000:.2f} s"
