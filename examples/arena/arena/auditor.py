@@ -1,0 +1,83 @@
+"""A thread that tries to catch an update half done.
+
+It reads the code of the formula, the code of the base class's rule and all rows of the
+table in *one* call into C: no Python code runs in between, so no other thread gets the
+GIL, and what it has read was true at one moment.  Which editions these are it finds out
+afterwards, once for each combination.  A combination that no update has ever committed
+is an update seen half done.
+"""
+
+import threading
+import types
+from functools import partial
+from operator import attrgetter, call
+
+from . import entities, formula
+from .weapons import WEAPONS
+
+
+class Auditor:
+    """Owns the thread.  `states` counts snapshots by (formula, table, rules)."""
+
+    def __init__(self, period=0.0005):
+        self.period = period
+        self.states = {}
+        self.snapshots = 0
+        self.known = {}  # contents of what was read -> its state
+        self.readers = (
+            partial(attrgetter("damage.__wrapped__.__code__"), formula),
+            partial(attrgetter("Fighter.hurt.__code__"), entities),
+            partial(list, WEAPONS.values()),
+        )
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run, name="auditor")
+
+    def run(self):
+        """Take snapshots until stopped."""
+        while not self.stopping.wait(self.period):
+            self.snapshots += 1
+            state = self.state_of(*tuple(map(call, self.readers)))
+            self.states[state] = self.states.get(state, 0) + 1
+
+    def state_of(self, damage, hurt, rows):
+        """Return (formula, table, rules); a table of several editions is their tuple.
+
+        The key is made of contents: keeping the code objects would make the auditor a
+        holder of old code, and their ids alone can be given to other objects.
+        """
+        tables = tuple(row.table for row in rows)
+        key = contents(damage), contents(hurt), tables
+        if key not in self.known:
+            table = tables[0] if len({*tables}) == 1 else tables
+            edition = edition_of_formula(damage, rows[0])
+            self.known[key] = edition, table, edition_of_rule(hurt)
+        return self.known[key]
+
+    def report(self):
+        """Return what was seen, for JSON."""
+        seen = [[*state, count] for state, count in list(self.states.items())]
+        return {"snapshots": self.snapshots, "seen": seen}
+
+    def close(self):
+        """Stop the thread."""
+        self.stopping.set()
+        self.thread.join()
+
+
+def contents(code):
+    """What tells one edition of a function's code from another."""
+    return code.co_code, code.co_names, code.co_consts
+
+
+def edition_of_formula(code, row):
+    """Run this very code object, whatever the function has by now."""
+    try:
+        return types.FunctionType(code, vars(formula))(row, 1.0, 0.0)[1]
+    except Exception as error:  # code and row that do not fit: half an update
+        return f"{type(error).__name__}: {error}"
+
+
+def edition_of_rule(code):
+    """The same for Fighter.hurt, with a stand-in for the fighter."""
+    dummy = types.SimpleNamespace(health=1.0, soften=lambda amount: amount)
+    return types.FunctionType(code, vars(entities))(dummy, 1.0).rules

@@ -1,0 +1,276 @@
+"""The demo keeps its promises, notices when they are broken, and leaves nothing behind.
+
+Each test runs examples/arena/demo.py as a process of its own, with TMPDIR set to an
+empty folder that has to be empty again afterwards.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ARENA = Path(__file__).resolve().parents[2] / "examples" / "arena"
+SHORT = ("--bots", "30", "--pace", "0.2")
+EDITIONS = [[1, 1, 1], [2, 2, 1], [2, 3, 2], [3, 4, 2]]
+
+
+class Demo:
+    """A demo that runs, with the lines that it has printed so far."""
+
+    def __init__(self, scratch, *arguments):
+        self.scratch = scratch
+        self.lines = []
+        self.process = subprocess.Popen(
+            [sys.executable, str(ARENA / "demo.py"), *arguments],
+            env=os.environ | {"TMPDIR": str(scratch)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+
+    def read_until(self, start):
+        """Read the output up to the line that begins with `start`."""
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if line.startswith(start):
+                return
+        pytest.fail(f"no line {start!r}:\n{self.text()}{self.process.stderr.read()}")
+
+    def finish(self):
+        """Wait for the end; return the exit status and standard error."""
+        output, errors = self.process.communicate(timeout=70)
+        self.lines.append(output)
+        return self.process.returncode, errors
+
+    def text(self):
+        return "".join(self.lines)
+
+    def pids(self):
+        """The server's and the bots', from the opening lines."""
+        words = self.text().replace(")", " ").split("(pid ")[1:3]
+        return [int(word.split()[0]) for word in words]
+
+    def assert_nothing_left(self):
+        """No process of the demo, no file in TMPDIR.  Orphans may take a moment."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            alive = [pid for pid in self.pids() if runs(pid)]
+            files = list(self.scratch.iterdir())
+            if not alive and not files:
+                return
+            time.sleep(0.05)
+        pytest.fail(f"left behind: processes {alive}, files {files}")
+
+
+def runs(pid):
+    """Whether the process exists and is no zombie (whose reaper is not our matter)."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        os.kill(pid, 0)
+        return (
+            not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+        )
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """Start demos; those that still run when the test is over are killed."""
+    started = []
+
+    def start(*arguments):
+        scratch = tmp_path / "tmp"
+        scratch.mkdir(exist_ok=True)
+        started.append(Demo(scratch, *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+        one.process.stderr.close()
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """The demo's own modules."""
+    monkeypatch.syspath_prepend(str(ARENA))
+    from driver import acts, bots, console, edits, stage, verdict
+
+    return SimpleNamespace(
+        acts=acts, bots=bots, console=console, edits=edits, stage=stage, verdict=verdict
+    )
+
+
+def checks_of(seen, *, kept):
+    return {check["name"] for check in seen["checks"] if check["kept"] == kept}
+
+
+def test_all_promises_are_kept(demo, tmp_path):
+    short = demo(*SHORT, "--json", str(tmp_path / "seen.json"))
+    status, errors = short.finish()
+    assert status == 0, short.text() + errors
+    seen = json.loads((tmp_path / "seen.json").read_text())
+
+    assert seen["ok"] and seen["engine"] == "resoul"
+    assert checks_of(seen, kept=False) == set()
+    traffic, bots = seen["traffic"], seen["bots_report"]
+    assert traffic["accepted"] == traffic["farewells"] == bots["bots"] == 30
+    assert bots["sent"] == traffic["received"] > 0
+    assert traffic["sent"] == bots["received"] > 0
+    assert [editions for _, editions in bots["history"]] == EDITIONS
+    assert bots["mixed"] == {} and bots["hits"]["RAILGUN"] > 0
+    assert seen["auditor"]["snapshots"] > 100
+
+    assert [act["answer"]["applied"] for act in seen["acts"]] == [1, 1, 0, 0, 1]
+    for act in seen["acts"]:
+        assert act["identities_before"] == act["identities_after"]
+        if act["answer"]["applied"]:
+            numbers = act["answer"]["update"]
+            assert 0 < numbers["pause_ns"] <= numbers["blocked_ns"]
+            assert 0 < numbers["prepare_ns"] < act["answer"]["took_ns"]
+        else:
+            assert act["answer"]["error"]["type"] == "PrepareError"
+            assert act["answer"]["error"]["place"].endswith("players.py:13")
+            assert act["samples_before"] == act["samples_after"]
+    assert seen["lateness_s"]["with_updates"]["ticks"] == 5
+    short.assert_nothing_left()
+
+
+def test_importlib_fails_the_checks(demo, tmp_path):
+    rival = demo(*SHORT, "--engine", "importlib", "--json", str(tmp_path / "seen.json"))
+    status, errors = rival.finish()
+    assert status == 1, rival.text() + errors
+    seen = json.loads((tmp_path / "seen.json").read_text())
+
+    assert not seen["ok"]
+    assert checks_of(seen, kept=False) >= {
+        "act 1: held objects",
+        "act 1: behaviour",
+        "act 2: held objects",
+        "act 3a: outcome",
+        "act 3a: nothing changed",
+        "act 3b: nothing changed",
+        "updates seen by a thread",
+        "editions seen by bots",
+        "errors",
+    }
+    assert "FAILED" in rival.text()
+    rival.assert_nothing_left()
+
+
+@pytest.mark.parametrize("moment", ["Python", "Act 1", "Act 3a"])
+def test_ctrl_c_leaves_nothing_behind(demo, moment):
+    interrupted = demo("--bots", "30", "--pace", "5" if moment == "Python" else "0.5")
+    interrupted.read_until("Python")
+    interrupted.read_until("and 30 bots")
+    if moment != "Python":
+        interrupted.read_until(moment)
+    os.killpg(interrupted.process.pid, signal.SIGINT)
+    status, errors = interrupted.finish()
+    assert status == 130, errors
+    assert "Traceback" not in errors
+    interrupted.assert_nothing_left()
+
+
+def test_sigterm_leaves_nothing_behind(demo):
+    ended = demo("--bots", "30", "--pace", "0.5")
+    ended.read_until("Act 1")
+    ended.process.terminate()
+    assert ended.finish()[0] == 130
+    ended.assert_nothing_left()
+
+
+def test_a_killed_demo_leaves_nothing_behind(demo):
+    killed = demo("--bots", "30", "--pace", "0.5")
+    killed.read_until("Act 1")
+    killed.process.kill()
+    assert killed.finish()[0] == -signal.SIGKILL
+    killed.assert_nothing_left()
+
+
+@pytest.mark.parametrize("part", ["server", "bots"])
+def test_a_part_that_dies_is_named(demo, part):
+    bereft = demo("--bots", "30", "--pace", "0.5")
+    bereft.read_until("Act 1")
+    os.kill(bereft.pids()[part == "bots"], signal.SIGKILL)
+    status, errors = bereft.finish()
+    assert status == 3
+    assert f"the {part} ended with -9" in errors
+    bereft.assert_nothing_left()
+
+
+def test_an_operator_needs_the_token(driver, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with driver.stage.Stage() as stage:
+        stage.start("server", stage.folder, "arena")
+        port = stage.first_message("server")["admin"]
+        stranger = driver.console.Console(port, "guessed")
+        with pytest.raises(driver.console.Silence):
+            stranger.ask("totals")
+        stranger.close()
+        operator = driver.console.Console(port, stage.token)
+        with pytest.raises(driver.console.Silence, match="unknown command 'dance'"):
+            operator.ask("dance")
+        assert operator.ask("stop") == {"stopping": True}
+        operator.close()
+        assert stage.wait("server") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mixed_tick_is_noticed(driver):
+    diary = driver.bots.Diary()
+    diary.note(1, [[1, 2, "PISTOL", 9.0, 1, 1, 1], [2, 1, "PISTOL", 9.0, 1, 1, 1]])
+    assert diary.mixed == {}
+    diary.note(2, [[1, 2, "PISTOL", 9.0, 1, 1, 1]])
+    diary.note(2, [[7, 8, "PISTOL", 9.0, 2, 1, 1]])
+    assert diary.mixed == {2: {(1, 1, 1), (2, 1, 1)}}
+    record = SimpleNamespace(report={"mixed": diary.mixed, "ticks_with_hits": 2})
+    assert not driver.verdict.ticks(record).kept
+
+
+@pytest.mark.parametrize(
+    ("side", "field"),
+    [
+        ("totals", "lost"),
+        ("totals", "received"),
+        ("report", "lost"),
+        ("report", "sent"),
+    ],
+)
+def test_a_lost_message_is_noticed(driver, side, field):
+    traffic = {"sent": 70, "received": 50, "lost": 0, "nonsense": 0}
+    bots = {"sent": 50, "received": 70, "lost": 0}
+    record = SimpleNamespace(totals={"traffic": traffic}, report=bots)
+    assert driver.verdict.messages(record).kept
+    (traffic if side == "totals" else bots)[field] += 1
+    assert not driver.verdict.messages(record).kept
+
+
+def test_an_edit_that_does_not_fit_is_named(driver, tmp_path):
+    (tmp_path / "m.py").write_text("a = 1\na = 1\n")
+    with pytest.raises(
+        driver.edits.EditError, match=r"m\.py: found 2 times, not once: 'a = 1'"
+    ):
+        driver.edits.Edit("m.py", (("a = 1", "a = 2"),)).make(tmp_path)
+    (tmp_path / "m.py").write_text("a = 1\nb = 1\n")
+    changed = driver.edits.Edit("m.py", (("a = 1", "a = 2"),)).make(tmp_path)
+    assert changed == ["-a = 1", "+a = 2"]
+
+
+def test_all_edits_fit_one_after_the_other(driver, tmp_path):
+    for path in (ARENA / "arena").glob("*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    for act in driver.acts.ACTS:
+        for edit in act.edits:
+            assert edit.make(tmp_path), (act.name, edit.file)
