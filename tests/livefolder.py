@@ -24,6 +24,7 @@ class LiveFolder:
     def __init__(self, folder):
         self.folder = Path(folder)
         self._loaded_before = set(sys.modules)
+        self._written = set()
         sys.path.insert(0, str(self.folder))
 
     def path(self, name):
@@ -32,6 +33,7 @@ class LiveFolder:
     def write(self, name, source):
         """Write the source of a module; str is dedented, bytes are taken as they are."""
         path = self.path(name)
+        self._written.add(name.removesuffix(".__init__"))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(source if isinstance(source, bytes) else text(source).encode())
         return path
@@ -58,7 +60,7 @@ class LiveFolder:
     def close(self):
         """Forget the folder and what was imported from it."""
         for name in set(sys.modules) - self._loaded_before:
-            if self._is_ours(sys.modules[name]):
+            if name in self._written or self._is_ours(sys.modules[name]):
                 del sys.modules[name]
         while str(self.folder) in sys.path:
             sys.path.remove(str(self.folder))

@@ -1,0 +1,232 @@
+"""Where the body makes again what the program keeps, new code means the kept one."""
+
+import logging
+
+import pytest
+
+SOURCE = """\
+import contextvars, dataclasses, enum, functools, logging, threading, typing
+MISSING = object()
+LOCK = threading.RLock()
+LOG = logging.getLogger(__name__)
+VAR = contextvars.ContextVar("VAR", default=0)
+TABLE = {"sword": 10}
+NAMES = ["ann"]
+PAIR = (MISSING, [])
+
+class Config:
+    instance = None
+    def __new__(cls):
+        if cls.instance is None: cls.instance = super().__new__(cls)
+        return cls.instance
+
+class Service:
+    missing = MISSING
+    table = {"nested": TABLE, "list": [NAMES]}
+    def __init__(self, table=TABLE): self.table = table
+    @property
+    def p(self, table=TABLE): return table
+
+SERVICE = Service()
+CONFIG = Config()
+
+def get(x=MISSING): return "old", x is MISSING
+def lock(*, lock=LOCK): return lock
+def var(v=VAR, log=LOG): return v, log
+def table(t=TABLE, n=NAMES, s=SERVICE, p=PAIR): return t, n, s, p
+
+def close_over(table, missing):
+    def inner(): return table, missing
+    return inner
+inner = close_over(TABLE, MISSING)
+
+with_partial = functools.partial(get, MISSING)
+
+@dataclasses.dataclass
+class Item:
+    x: object = MISSING
+    z: list = dataclasses.field(default_factory=lambda t=TABLE: t)
+
+def decorated(fn, registry=NAMES):
+    @functools.wraps(fn)
+    def wrapper(*args): return registry, MISSING, fn(*args)
+    return wrapper
+
+@decorated
+def f(x=MISSING): return x is MISSING
+"""
+NEW = (
+    SOURCE.replace('"old"', '"new"')
+    + """
+ADDED = {"missing": MISSING, "inner": [TABLE, (LOCK, SERVICE)], "service": SERVICE}
+class Added:
+    missing = MISSING
+    def f(self, t=TABLE): return t
+class Holder:
+    __slots__ = ("table",)
+    def __init__(self): self.table = TABLE
+HOLDER = Holder()
+OTHER = Service()
+BOUND = SERVICE.__init__
+CLOSED = close_over(NAMES, SERVICE)
+SETS = [{LOCK}, frozenset([MISSING])]
+KEYED = {MISSING: "missing", (MISSING, 1): "pair"}
+GENERATOR = (x for x in [TABLE])
+"""
+)
+
+
+@pytest.fixture
+def m(live):
+    m = live.module("m", SOURCE)
+    user = live.module(
+        "user", "from m import MISSING, get\ndef ask(): return get(MISSING)\n"
+    )
+    kept = dict(vars(m))
+    live.update("m", NEW)
+    names = [
+        "MISSING",
+        "LOCK",
+        "LOG",
+        "VAR",
+        "TABLE",
+        "NAMES",
+        "PAIR",
+        "SERVICE",
+        "CONFIG",
+        "with_partial",
+    ]
+    for name in names:
+        assert vars(m)[name] is kept[name], name
+    m.user = user
+    return m
+
+
+def test_default_arguments(m):
+    assert m.get() == m.get(m.MISSING) == m.user.ask() == ("new", True)
+    assert m.lock() is m.LOCK
+    assert m.var() == (m.VAR, m.LOG)
+    found = m.table()
+    expected = (m.TABLE, m.NAMES, m.SERVICE, m.PAIR)
+    assert all(a is b for a, b in zip(found, expected, strict=True))
+
+
+def test_class_attributes_and_their_methods(m):
+    assert m.Service.missing is m.Added.missing is m.MISSING
+    assert m.Service.__init__.__defaults__[0] is m.TABLE
+    assert m.Service.p.fget.__defaults__[0] is m.TABLE
+    assert m.Added().f() is m.TABLE
+
+
+def test_closures(m):
+    assert m.inner()[0] is m.TABLE
+    assert m.inner()[1] is m.MISSING
+    assert m.CLOSED()[0] is m.NAMES
+    assert m.CLOSED()[1] is m.SERVICE
+
+
+def test_containers_and_instances(m):
+    assert m.ADDED["missing"] is m.MISSING
+    assert m.ADDED["inner"][0] is m.TABLE
+    assert m.ADDED["inner"][1][0] is m.LOCK
+    assert m.ADDED["inner"][1][1] is m.SERVICE
+    assert m.HOLDER.table is m.TABLE
+    assert type(m.HOLDER) is m.Holder
+    assert m.OTHER.table is m.TABLE
+    assert m.BOUND.__self__ is m.SERVICE
+    assert m.LOCK in m.SETS[0]
+    assert m.MISSING in m.SETS[1]
+    assert m.KEYED[m.MISSING] == "missing"
+    assert m.KEYED[m.MISSING, 1] == "pair"
+    assert next(m.GENERATOR) is m.TABLE
+
+
+def test_dataclass_fields(m):
+    item = m.Item()
+    assert item.x is m.MISSING
+    assert item.z is m.TABLE
+
+
+def test_decorated_functions(m):
+    registry, missing, inner = m.f()
+    assert registry is m.NAMES
+    assert missing is m.MISSING
+    assert inner is True
+
+
+def test_singletons_and_loggers(m):
+    assert m.Config() is m.CONFIG
+    assert logging.getLogger("m") is m.LOG
+
+
+def test_partial(m):
+    assert m.with_partial() == ("new", True)
+
+
+def test_sentinel_of_another_module_in_the_same_update(live):
+    live.module("base", "MISSING = object()\n")
+    source = (
+        "from base import MISSING\ndef get(x=MISSING): return 'old', x is MISSING\n"
+    )
+    user = live.module("user", source)
+    base = live.load("base")
+    sentinel = base.MISSING
+    live.edit("base", "MISSING = object()\nX = 1\n")
+    live.edit("user", source.replace("old", "new"))
+    live.reload("user", "base")
+    assert base.MISSING is user.MISSING is sentinel
+    assert user.get() == user.get(sentinel) == ("new", True)
+
+
+def test_what_is_taken_is_not_mapped_to_the_old_value(live):
+    source = "X = object()\ndef f(x=X): return x is X\n"
+    m = live.module("m", source)
+    old = m.X
+    live.update("m", source, data="take")
+    assert m.X is not old
+    assert m.f()
+
+
+def test_a_container_that_takes_new_contents_is_the_one_that_new_code_means(live):
+    source = "T = {'old': 1}\ndef f(t=T): return t\n"
+    m = live.module("m", source)
+    held = m.T
+    live.update("m", source.replace("old", "new"), data="take")
+    assert m.T is held is m.f()
+    assert held == {"new": 1}
+
+
+def test_shared_constants_are_no_captured_objects(live):
+    source = "A, B, C, D = None, (), 1, ''\ndef f(a=None, b=(), c=1, d=''): return a, b, c, d\n"
+    m = live.module("m", source)
+    m.A = m.B = m.C = m.D = "changed by the program"
+    live.update(
+        "m", source.replace("return a", "return 0, a") + "E = [None, (), 1, '']\n"
+    )
+    assert m.f() == (0, None, (), 1, "")
+    assert m.E == [None, (), 1, ""]
+
+
+def test_registrations_of_the_body_are_not_doubled(live):
+    lib = live.module(
+        "lib",
+        "LIST, TABLE, METHODS = [], {}, []\ndef on(f):\n    LIST.append(f)\n    return f\n",
+    )
+    source = """\
+import lib
+class Service:
+    def handle(self): return "old"
+SERVICE = Service()
+@lib.on
+def f(): return "old"
+lib.TABLE["f"] = f
+lib.TABLE["class"] = Service
+lib.LIST.append(Service)
+lib.METHODS.append(SERVICE.handle)
+"""
+    m = live.module("m", source)
+    live.update("m", source.replace("old", "new") + "@lib.on\ndef g(): return 'g'\n")
+    assert [m.f, m.Service, m.g] == lib.LIST
+    assert {"f": m.f, "class": m.Service} == lib.TABLE
+    assert lib.METHODS[-1].__self__ is m.SERVICE
+    assert [f() for f in lib.METHODS] == ["new"] * len(lib.METHODS)
