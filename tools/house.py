@@ -27,7 +27,7 @@ API_TABLES = (
     "PyModuleDef|PyModuleDef_Slot|PyMethodDef|PyMemberDef|PyGetSetDef|"
     "PyType_Slot|PyType_Spec|PyStructSequence_Field|PyStructSequence_Desc"
 )
-WRITABLE_SECTIONS = (".data", ".bss", "*COM*", ".tdata", ".tbss")
+WRITABLE_SECTION = re.compile(r"\.t?data(?!\.rel\.ro)|\.t?bss|\*COM\*")
 
 # Spelled so that this file does not match itself.
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work/|root/|home/\w|tmp/(?:spec|bash_jobs))")
@@ -116,7 +116,7 @@ def writable_statics(objects: Path, sources: str) -> Iterator[Finding]:
             match = re.match(
                 r"[0-9a-f]+ (.{7}) (\S+)\s+[0-9a-f]+ (?:\.\w+ )?(\S+)$", line
             )
-            if match is None or match.group(2) not in WRITABLE_SECTIONS:
+            if match is None or not WRITABLE_SECTION.match(match.group(2)):
                 continue
             flags, _, symbol = match.groups()
             name = symbol.split(".")[0]
