@@ -17,7 +17,7 @@ venv := $(abspath $(VENV))
 python := $(venv)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint format matrix asan mutants clean
+.PHONY: help build demo test wheel lint format matrix asan mutants clean
 
 help:  ## show this list
 	@echo 'targets:'
@@ -35,6 +35,15 @@ demo: build  ## the game server of examples/arena, updated while bots play
 test: build  ## run the test suite in VENV
 	@tools/make_venv '$(venv)' '$(PYTHON)' test
 	$(python) -m pytest $(TESTS)
+
+# In a folder of its own and without our environment: what a user's install does.
+wheel:  ## build a wheel, install it into a fresh environment and import it
+	@tools/make_venv '$(venv)' '$(PYTHON)'
+	rm -rf dist '$(venv)-wheel'
+	$(python) -m pip wheel -q -q --no-deps --wheel-dir dist .
+	$(python) -m venv '$(venv)-wheel'
+	'$(venv)-wheel/bin/python' -m pip install -q -q --no-deps dist/*.whl
+	cd '$(venv)-wheel' && bin/python -c 'import resoul._engine; print(resoul._engine)'
 
 lint:  ## formatting, ruff, mypy, stubtest, house rules
 	@tools/make_venv '$(venv)' '$(PYTHON)' build lint
@@ -61,5 +70,5 @@ matrix:  ## run it on every supported interpreter (host and chroot, debug, JIT)
 	@ONLY='$(ONLY)' TESTS='$(TESTS)' tools/matrix.sh
 
 clean:  ## remove what the targets made (VENV with its build folder, caches)
-	rm -rf $(foreach one,'' -asan -mutants,'$(venv)'$(one) '$(venv)'$(one).lock) build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(foreach one,'' -asan -mutants -wheel,'$(venv)'$(one) '$(venv)'$(one).lock) build dist .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

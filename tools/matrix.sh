@@ -75,8 +75,8 @@ enter() {
 
 setup() {
     local packages=() version keep
+    [ "$(id -u)" = 0 ] || die "the chroot needs root (sudo); ONLY=h3.12 does without"
     [ "$(cat "$root/.resoul-recipe" 2>/dev/null)" != $recipe ] || return 0
-    [ "$(id -u)" = 0 ] || die "making and entering the chroot needs root (sudo)"
     command -v debootstrap >/dev/null ||
         die "debootstrap is missing: apt-get install debootstrap"
     mkdir -p "$base"
@@ -235,6 +235,10 @@ choose() {
         chosen+=("$(full_tag "$word")")
     done
     mkdir -p "$logs"
+    # Here, where its complaints are seen.
+    if printf '%s\n' "${chosen[@]}" | grep -qv ^h; then
+        setup
+    fi
 }
 
 tags=$(all_tags)
