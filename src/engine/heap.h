@@ -1,0 +1,50 @@
+/* heap.h -- which objects are young, and walks over all objects.
+ * Owns:     the marker objects and the garbage collector's switch while an update is
+ *           prepared and planned (fields of the session).
+ * Provides: rs_heap_begin, rs_heap_young, rs_heap_end, rs_heap_interval, rs_heap_walk,
+ *           rs_heap_functions, rs_heap_count.
+ * Depends:  session.h.
+ * Threads:  the GIL is held; a walk runs no Python code.
+ * Invariants:
+ *   H1  between rs_heap_begin and rs_heap_end the collector runs only if a program asks
+ *       it to, and then a callback of the collector saves the young interval.
+ *   H2  s->young holds what was made while preparing and can be reached from scratch
+ *       namespaces and young functions. Objects of other threads are not kept alive.
+ *   H3  s->young_lost is set if a collection went unseen: then rs_heap_interval visits
+ *       every object.
+ */
+#ifndef RS_HEAP_H
+#define RS_HEAP_H
+
+#include "session.h"
+
+/* 1: go on, 0: stop, -1: stop with an exception. It must not run Python code, nor make
+ * or drop the last reference to an object. */
+typedef int (*rs_heap_visit)(PyObject *op, void *arg);
+
+/* GC off, marker a. 0 or -1. */
+int rs_heap_begin(rs_session *s);
+
+/* Marker b, and fills s->young. Call it when all units have run. 0 or -1. */
+int rs_heap_young(rs_session *s);
+
+/* GC as it was, markers gone. Safe to call at any time, also twice; keeps a pending
+ * exception. */
+void rs_heap_end(rs_session *s);
+
+/* All objects that may hold references to what was made while preparing: those between
+ * the markers (also what is not in s->young), or all if s->young_lost. 0 or -1. */
+int rs_heap_interval(rs_session *s, rs_heap_visit visit, void *arg);
+
+/* Every object that the collector knows. 0 or -1. */
+int rs_heap_walk(rs_heap_visit visit, void *arg);
+
+/* One walk: appends to `out_list` each function whose func_globals is a key of `globals`
+ * or whose func_code is a key of `codes` (either may be NULL). 0 or -1. */
+int rs_heap_functions(rs_session *s, const rs_idmap *globals, const rs_idmap *codes,
+                      PyObject *out_list);
+
+/* How many references to `target` the holder's tp_traverse reports. */
+Py_ssize_t rs_heap_count(PyObject *holder, PyObject *target);
+
+#endif

@@ -1,0 +1,101 @@
+/* journal.h -- the plan of an update, and the record that takes it back.
+ * Owns:     one strong reference to everything that it will write, has written, or may
+ *           have to restore.
+ * Provides: rs_plan_* (append an operation), rs_journal_validate, rs_journal_commit,
+ *           rs_journal_undo, rs_journal_forget.
+ * Depends:  compat.h, idmap.h. Knows nothing of modules, donors or policies.
+ * Threads:  commit and undo: GIL held, and they run no Python code, so no other thread
+ *           sees a part.
+ * Invariants (rs_journal_check asserts them):
+ *   J1  all memory is reserved when an operation is appended; each has room for what it
+ *       replaces, so the entry exists before the change (T4).
+ *   J2  commit carries out what can fail first, then what can't, then removals. If one
+ *       fails, what was done is undone, newest first (T3).
+ *   J3  no reference is dropped before rs_journal_forget: nothing is deallocated, so no
+ *       finalizer runs between the first and the last write (T5).
+ *   J4  undo is exact: the same objects in the same places, dicts in the same order.
+ *   J5  a place is planned once; planning it again replaces what it will become.
+ */
+#ifndef RS_JOURNAL_H
+#define RS_JOURNAL_H
+
+#include "compat.h"
+#include "idmap.h"
+
+typedef enum {
+    RS_OP_FUNCTION,  /* fields of a function */
+    RS_OP_DICT,      /* one key of a dict */
+    RS_OP_TYPE,      /* one name of a class */
+    RS_OP_CELL,      /* contents of a cell */
+    RS_OP_WORD,      /* a reference inside an object */
+    RS_OP_LIST,      /* one item of an exact list */
+    RS_OP_BODY,      /* the whole contents of an exact container */
+    RS_OP_BASES,     /* bases of a class */
+    RS_OP_METACLASS, /* type of a class */
+    RS_OP_CLASS      /* class of an instance */
+} rs_op_kind;
+
+typedef struct rs_op rs_op; /* journal.c */
+
+typedef struct {
+    rs_op *ops;
+    Py_ssize_t used, room;
+    uint32_t *index;  /* places -> ops: open addressing, number + 1, 0 is empty (J5) */
+    size_t mask;      /* size of index - 1 */
+    rs_idmap touched; /* classes whose caches must be told -> themselves */
+    int committed;
+    Py_ssize_t fail_after; /* tests: the operation that fails; -1: none */
+} rs_journal;
+
+/* All rs_plan_*: 0, or -1 with an exception. References passed in are borrowed. */
+
+/* fields[i] for each i whose bit is set in `mask` (bit 1 << RS_FN_...) is what the field
+ * becomes (may be NULL: empty). `version` is what call sites will know the function by. */
+int rs_plan_function(rs_journal *j, PyObject *func,
+                     PyObject *const fields[RS_FN_FIELDS], unsigned mask,
+                     uint32_t version);
+/* value NULL: remove the key. Other keys than exact str only where they are and stay in
+ * the dict, and only if their __hash__ and __eq__ are no Python code. */
+int rs_plan_dict(rs_journal *j, PyObject *dict, PyObject *key, PyObject *value);
+/* A dunder goes through type's own __setattr__ so that slots follow, unless a data
+ * descriptor of the metaclass would catch it; other names go into the class's dict. */
+int rs_plan_type(rs_journal *j, PyTypeObject *type, PyObject *key, PyObject *value);
+int rs_plan_cell(rs_journal *j, PyObject *cell, PyObject *value);
+/* `word` lies inside `holder` (or in memory that `holder` owns and won't move). */
+int rs_plan_word(rs_journal *j, PyObject *holder, PyObject **word, PyObject *value);
+int rs_plan_list(rs_journal *j, PyObject *list, Py_ssize_t index, PyObject *value);
+/* `live` takes the contents of `donor`, both of the same exact type out of dict, list,
+ * set, bytearray, deque (rs_body_can_take tells); `donor` gets the old contents. */
+int rs_plan_body(rs_journal *j, PyObject *live, PyObject *donor);
+/* The same for a `donor` that was derived from the contents of `live`: validate also finds
+ * out whether these changed since. */
+int rs_plan_body_derived(rs_journal *j, PyObject *live, PyObject *donor);
+int rs_plan_bases(rs_journal *j, PyTypeObject *type, PyObject *bases);
+int rs_plan_metaclass(rs_journal *j, PyTypeObject *type, PyTypeObject *metaclass);
+int rs_plan_class(rs_journal *j, PyObject *instance, PyTypeObject *type);
+/* `type` has to forget its caches though none of its names is written. */
+int rs_plan_touch(rs_journal *j, PyTypeObject *type);
+
+/* How many strong references the journal has to `op`. */
+Py_ssize_t rs_journal_holds(const rs_journal *j, const PyObject *op);
+
+/* Plans for `twin` what is planned for `func`; nothing if nothing is. */
+int rs_plan_twin(rs_journal *j, PyObject *func, PyObject *twin);
+
+/* Is the whole contents of this container planned to be exchanged? */
+int rs_journal_replaces(const rs_journal *j, PyObject *container);
+/* visit(op, arg) for each of them; stops at the first result that isn't 0. */
+int rs_journal_visit(const rs_journal *j, visitproc visit, void *arg);
+
+/* 1 if all that was planned on is still so, 0 if not; never fails, runs no Python code. */
+int rs_journal_validate(const rs_journal *j);
+/* 0; or -1 with an exception, and nothing has changed. `pause` gets the ns from the first
+ * to the last write. clear_caches: sys._clear_internal_caches or NULL. */
+int rs_journal_commit(rs_journal *j, PyObject *clear_caches, int64_t *pause);
+/* Takes a committed journal back. 0; or -1 with an exception: then the engine is broken. */
+int rs_journal_undo(rs_journal *j, PyObject *clear_caches);
+/* Drops everything; releasing may run Python code. */
+void rs_journal_forget(rs_journal *j);
+void rs_journal_check(const rs_journal *j);
+
+#endif

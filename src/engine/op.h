@@ -1,0 +1,107 @@
+/* op.h -- one operation of the journal: how it is done, checked and undone.
+ * Owns:     an operation owns all its references and its memory.
+ * Provides: rs_op_find and rs_op_append (journal.c) for op_plan.c, which has rs_plan_*;
+ *           rs_op_value_*, rs_op_type_* for journal.c; rs_set_class, rs_set_bases for
+ *           redirect.c too.
+ * Depends:  compat.h, journal.h, body.h.
+ * Threads:  as journal.h.
+ * Invariants:
+ *   O1  an operation whose place doesn't hold what it held when it was planned fails
+ *       before it writes.
+ *   O2  `done` is set after the last and cleared before the first write of the inverse.
+ *   O3  operations that are not fallible allocate nothing.
+ */
+#ifndef RS_OP_H
+#define RS_OP_H
+
+#include "journal.h"
+
+/* In the order in which they are carried out (J2). */
+typedef enum {
+    RS_PHASE_FALLIBLE,
+    RS_PHASE_CERTAIN,
+    RS_PHASE_REMOVAL,
+    RS_PHASES
+} rs_phase;
+
+/* Before commit `fields` is what the function becomes, afterwards what it was. */
+typedef struct {
+    PyObject *fields[RS_FN_FIELDS];
+    PyObject *seen[RS_FN_FIELDS];
+    unsigned mask;
+    uint32_t version;
+} rs_op_fields;
+
+struct rs_op {
+    rs_op_kind kind;
+    rs_phase phase;
+    int done;
+    PyObject *target;  /* the object that changes */
+    const void *where; /* which place in it: key, word, index + 1 */
+    PyObject *key;     /* dict, type */
+    PyObject *value; /* what the place becomes; swapped kinds: afterwards what it was */
+    PyObject *seen;  /* what it held when it was planned; NULL: nothing */
+    PyObject *own_key;    /* dict, type: the very key that was removed, and ... */
+    PyObject *follower;   /* ... the one after it at that moment, or NULL */
+    PyObject **word;      /* cell, word */
+    Py_ssize_t index;     /* list; bases: how many followers */
+    rs_op_fields *fields; /* function */
+    PyObject *
+        *followers; /* bases: who comes next in each old base's __subclasses__() */
+    uint64_t fold;  /* body: rs_body_fold of a target it was derived from, or 0 */
+};
+
+/* The operation planned for that place, or NULL. */
+rs_op *rs_op_find(const rs_journal *j, rs_op_kind kind, const void *target,
+                  const void *where);
+/* A new one for a place that has none; what the place holds and becomes is the caller's to
+ * fill in. It moves when others are appended. NULL with an exception. */
+rs_op *rs_op_append(rs_journal *j, rs_op_kind kind, PyObject *target,
+                    const void *where);
+
+/* What is in the place now (borrowed, may be NULL); sets no exception. Not for functions
+ * and bodies. */
+PyObject *rs_op_now(const rs_op *op);
+
+/* op_value.c: dict, cell, word, list, body, function. 0 or -1. */
+int rs_op_value_do(rs_op *op);
+int rs_op_value_undo(rs_op *op);
+int rs_op_fields_unchanged(const rs_op *op);
+
+/* op_type.c: type, bases, metaclass, class. 0 or -1. */
+int rs_op_type_do(rs_op *op);
+int rs_op_type_undo(rs_op *op);
+
+/* 1 if `key` of `type` has to be written by type's own __setattr__, else it goes into the
+ * dict. */
+int rs_type_needs_setter(PyTypeObject *type, PyObject *key);
+/* What `type` has under `key` (borrowed or NULL): in its dict, or its name fields. */
+PyObject *rs_type_own(PyTypeObject *type, PyObject *key);
+
+/* object's own `__class__` setter: whatever the class of `op` defines. 0 or -1. */
+int rs_set_class(PyObject *op, PyTypeObject *type);
+/* type's own `__bases__` setter, also for direct children of object. 0 or -1. */
+int rs_set_bases(PyTypeObject *type, PyObject *bases);
+
+/* The classes made from it: a dict from addresses to weak references; NULL if there are
+ * none, or if they are kept elsewhere (static classes). */
+PyObject *rs_type_subclasses(const PyTypeObject *type);
+
+/* op_value.c. The key that comes after `key`, which is an exact str or int, and that key
+ * as it is in the dict (`own` may be NULL): borrowed, NULL if there is none. */
+PyObject *rs_dict_follower(PyObject *dict, PyObject *key, PyObject **own);
+/* Before op->key is removed from `dict`: what it takes to put it back. */
+void rs_op_note_order(rs_op *op, PyObject *dict);
+/* The last key of `dict` goes in front of `follower`; stays last if that is NULL or gone.
+ * Best effort: without memory nothing moves. */
+void rs_dict_move_last_before(PyObject *dict, PyObject *follower);
+
+static inline void
+rs_swap(PyObject **a, PyObject **b)
+{
+    PyObject *t = *a;
+    *a = *b;
+    *b = t;
+}
+
+#endif
