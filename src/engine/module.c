@@ -1,8 +1,123 @@
 /* module.c -- the extension module resoul._engine: its method table only. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include <string.h>
 
+#include "lock.h"
+#include "quiet.h"
+#include "session.h"
+#include "sysmodules.h"
+#include "update.h"
+#include "view.h"
+
+rs_state *
+rs_state_of(PyObject *engine_module)
+{
+    return PyModule_GetState(engine_module);
+}
+
+PyDoc_STRVAR(reload_doc,
+             "reload(modules, *, update, allowed, execute, take_all, take, delete, timeout)\n"
+             "--\n\n"
+             "Update live modules from their new source, as one transaction.\n\n"
+             "modules: iterable of names and module objects.\n"
+             "update: object whose attributes are filled with the report.\n"
+             "allowed: callable (name, module) -> bool.\n"
+             "execute: 'all'. take_all: bool, data follow the source.\n"
+             "take, delete: sets of qualified names. timeout: seconds, <= 0 for none.\n"
+             "Raises UpdateError, PrepareError, RefusedError.");
+
+static PyObject *
+engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
+{
+    static const char *const keywords[] = {"modules",  "update", "allowed", "execute",
+                                           "take_all", "take",   "delete",  "timeout",
+                                           NULL};
+    rs_update_options options = {0};
+    const char *execute;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$OOspOOd:reload",
+                                     (char **)(uintptr_t)keywords, &options.modules,
+                                     &options.update, &options.allowed, &execute,
+                                     &options.take_all, &options.take, &options.del,
+                                     &options.timeout)) {
+        return NULL;
+    }
+    if (strcmp(execute, "all") != 0) {
+        PyErr_Format(PyExc_ValueError, "execute=%s: only \"all\" is known", execute);
+        return NULL;
+    }
+    return rs_update_reload(engine, rs_state_of(engine), &options);
+}
+
+static PyMethodDef engine_methods[] = {
+    {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
+     reload_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+add_names(PyObject *engine, rs_state *st)
+{
+    const struct {
+        const char *name;
+        PyObject *value;
+    } names[] = {
+        {"UpdateError", st->UpdateError},   {"PrepareError", st->PrepareError},
+        {"RefusedError", st->RefusedError}, {"Reason", st->Reason},
+        {"Change", st->Change},             {"Notice", st->Notice},
+        {"Lagging", st->Lagging},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (PyModule_AddObjectRef(engine, names[i].name, names[i].value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+make_types(PyObject *engine, rs_state *st)
+{
+    st->Session_Type = rs_session_make_type(engine);
+    st->SysModules_Type = rs_sysmodules_type();
+    st->View_Type = rs_view_type();
+    st->Maker_Type = rs_quiet_maker_type();
+    return st->Session_Type == NULL || st->SysModules_Type == NULL ||
+                   st->View_Type == NULL || st->Maker_Type == NULL
+               ? -1
+               : 0;
+}
+
+static int
+engine_exec(PyObject *engine)
+{
+    rs_state *st = rs_state_of(engine);
+    if (rs_state_init(st) < 0 || make_types(engine, st) < 0 || add_names(engine, st) < 0) {
+        return -1;
+    }
+    return rs_lock_init(engine);
+}
+
+static int
+engine_traverse(PyObject *engine, visitproc visit, void *arg)
+{
+    return rs_state_traverse(rs_state_of(engine), visit, arg);
+}
+
+static int
+engine_clear(PyObject *engine)
+{
+    rs_state_clear(rs_state_of(engine));
+    return 0;
+}
+
+static void
+engine_free(void *engine)
+{
+    rs_state_clear(rs_state_of(engine));
+}
+
+/* No Py_MOD_GIL_NOT_USED: a free-threaded build turns the GIL on for us. */
 static PyModuleDef_Slot engine_slots[] = {
+    {Py_mod_exec, (void *)engine_exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
     {0, NULL},
 };
@@ -10,7 +125,13 @@ static PyModuleDef_Slot engine_slots[] = {
 static struct PyModuleDef engine_def = {
     PyModuleDef_HEAD_INIT,
     .m_name = "resoul._engine",
+    .m_doc = "The engine of resoul. Use the package resoul.",
+    .m_size = sizeof(rs_state),
+    .m_methods = engine_methods,
     .m_slots = engine_slots,
+    .m_traverse = engine_traverse,
+    .m_clear = engine_clear,
+    .m_free = engine_free,
 };
 
 PyMODINIT_FUNC PyInit__engine(void);

@@ -1,0 +1,449 @@
+#include "data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "body.h"
+#include "importers.h"
+#include "same.h"
+#include "wrappers.h"
+
+/* How deep containers that stay are compared with the ones that were made again. */
+#define MAX_NESTING 8
+
+/* ---- what was made by this update? ---- */
+
+int
+rs_data_is_new(const rs_session *s, PyObject *op)
+{
+    return rs_idmap_has(&s->young, op);
+}
+
+typedef struct {
+    PyObject *op;
+    Py_ssize_t refs;
+} counted;
+
+typedef struct {
+    counted *items;
+    Py_ssize_t used, room;
+} counted_list;
+
+static int
+by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const counted *)a)->op;
+    uintptr_t y = (uintptr_t)((const counted *)b)->op;
+    return (x > y) - (x < y);
+}
+
+static int
+count_one(PyObject *op, void *arg)
+{
+    counted_list *list = arg;
+    counted key = {op, 0};
+    counted *hit = bsearch(&key, list->items, (size_t)list->used, sizeof(key), by_address);
+    if (hit != NULL) {
+        hit->refs++;
+    }
+    return 0;
+}
+
+static int
+append_counted(counted_list *list, PyObject *op)
+{
+    if (list->used == list->room) {
+        Py_ssize_t room = list->room != 0 ? list->room * 2 : 32;
+        counted *items = PyMem_Realloc(list->items, (size_t)room * sizeof(counted));
+        if (items == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->used].op = op;
+    list->items[list->used].refs = 0;
+    list->used++;
+    return 0;
+}
+
+/* Values of the namespace that the collector does not list: sentinels, locks, and before
+ * 3.14 dicts that hold nothing it tracks. */
+static int
+collect_unlisted(rs_session *s, PyObject *dict, counted_list *list)
+{
+    Py_ssize_t pos = 0;
+    PyObject *value;
+    while (PyDict_Next(dict, &pos, NULL, &value)) {
+        if (!rs_idmap_has(&s->young, value) && !rs_is_atom(value) &&
+            !PyType_Check(value) && append_counted(list, value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void
+drop_doubles(counted_list *list)
+{
+    Py_ssize_t kept = 0;
+    for (Py_ssize_t i = 0; i < list->used; i++) {
+        if (kept == 0 || list->items[kept - 1].op != list->items[i].op) {
+            list->items[kept++] = list->items[i];
+        }
+    }
+    list->used = kept;
+}
+
+/* Objects of which every reference comes from a young object are young as well. */
+static int
+add_unlisted(rs_session *s)
+{
+    int result = -1;
+    counted_list list = {NULL, 0, 0};
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (collect_unlisted(s, s->units[i].scratch, &list) < 0) {
+            goto done;
+        }
+    }
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        if (s->pairs[i].kind == RS_PAIR_CLASS &&
+            collect_unlisted(s, rs_class_dict(RS_TYPE(s->pairs[i].donor)), &list) < 0) {
+            goto done;
+        }
+    }
+    if (list.used == 0) {
+        result = 0;
+        goto done;
+    }
+    qsort(list.items, (size_t)list.used, sizeof(counted), by_address);
+    drop_doubles(&list);
+    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
+        if (Py_TYPE(op)->tp_traverse != NULL) {
+            Py_TYPE(op)->tp_traverse(op, count_one, &list);
+        }
+    }
+    for (Py_ssize_t i = 0; i < list.used; i++) {
+        if (list.items[i].refs == Py_REFCNT(list.items[i].op) &&
+            rs_idmap_set(&s->young, list.items[i].op, list.items[i].op) < 0) {
+            goto done;
+        }
+    }
+    result = 0;
+done:
+    PyMem_Free(list.items);
+    return result;
+}
+
+static int
+find_untracked_dict(PyObject *op, void *arg)
+{
+    counted_list *list = arg;
+    if (PyDict_CheckExact(op) && Py_REFCNT(op) == 1 && !PyObject_GC_IsTracked(op)) {
+        return append_counted(list, op);
+    }
+    return 0;
+}
+
+/* Dicts that the collector does not track, since what they hold can't form a cycle, may
+ * hold a sentinel all the same. */
+static int
+add_untracked(rs_session *s)
+{
+    int result = 0;
+    counted_list list = {NULL, 0, 0};
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    while (result == 0 && rs_idmap_next(&s->young, &pos, &op, NULL)) {
+        if (Py_TYPE(op)->tp_traverse != NULL) {
+            result = Py_TYPE(op)->tp_traverse(op, find_untracked_dict, &list);
+        }
+    }
+    for (Py_ssize_t i = 0; result == 0 && i < list.used; i++) {
+        result = rs_idmap_set(&s->young, list.items[i].op, list.items[i].op);
+    }
+    PyMem_Free(list.items);
+    return result < 0 ? -1 : 0;
+}
+
+/* ---- kinds ---- */
+
+static int
+is_type_alias(PyObject *value)
+{
+    return strcmp(Py_TYPE(value)->tp_name, "typing.TypeAliasType") == 0;
+}
+
+static int
+is_container(const rs_state *st, PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type == &PyDict_Type || type == &PyList_Type || type == &PySet_Type ||
+           type == &PyByteArray_Type || type == st->deque_type;
+}
+
+/* Descriptors say what an attribute of an instance means; other values are data. */
+static int
+is_descriptor(PyObject *value)
+{
+    return Py_TYPE(value)->tp_descr_get != NULL || Py_TYPE(value)->tp_descr_set != NULL;
+}
+
+int
+rs_kind_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+           PyObject *donor)
+{
+    PyObject *live = rs_session_live(s, donor);
+    int young = rs_idmap_has(&s->young, donor);
+    if (PyModule_Check(live)) {
+        return RS_KIND_BINDING;
+    }
+    if (PyFunction_Check(donor) || PyType_Check(donor) || PyCFunction_Check(donor)) {
+        return young ? RS_KIND_DEFINITION : RS_KIND_BINDING;
+    }
+    if (rs_is_wrapper(s->st, donor) || is_type_alias(donor) ||
+        (scope->live_type != NULL && is_descriptor(donor)) ||
+        rs_find_definition(donor, scope->unit->scratch, qualname) != NULL) {
+        return young ? RS_KIND_DEFINITION : RS_KIND_BINDING;
+    }
+    if (scope->live_type == NULL) {
+        int binds = rs_importers_binds(s, scope->unit, name);
+        if (binds != 0) {
+            return binds < 0 ? -1 : RS_KIND_BINDING;
+        }
+    }
+    return RS_KIND_DATA;
+}
+
+/* ---- policy ---- */
+
+/* 1 if `names` (a set, list or tuple of the exact types) holds `name`. */
+static int
+names_hold(PyObject *names, PyObject *name)
+{
+    if (PyAnySet_CheckExact(names)) {
+        return PySet_Contains(names, name);
+    }
+    if (PyList_CheckExact(names) || PyTuple_CheckExact(names)) {
+        PyObject **items = PySequence_Fast_ITEMS(names);
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(names); i++) {
+            if (rs_same_text(items[i], name)) {
+                return 1;
+            }
+        }
+        return 0;
+    }
+    return rs_same_text(names, name);
+}
+
+static int
+named_in_full(PyObject *set, const rs_scope *scope, PyObject *qualname)
+{
+    int found;
+    PyObject *full;
+    if (set == NULL || PySet_GET_SIZE(set) == 0) {
+        return 0;
+    }
+    full = PyUnicode_FromFormat("%U.%U", scope->unit->name, qualname);
+    found = full != NULL ? PySet_Contains(set, full) : -1;
+    Py_XDECREF(full);
+    return found;
+}
+
+/* 1: takes the new value, 0: keeps the live one, -1. */
+static int
+policy_takes(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname)
+{
+    PyObject *all = PyDict_GetItemWithError(scope->donor, s->st->names._reload_all_data);
+    PyObject *some = PyDict_GetItemWithError(scope->donor, s->st->names._reload_data);
+    int takes = named_in_full(s->take, scope, qualname);
+    if (takes != 0) {
+        return takes;
+    }
+    if (all == Py_True) {
+        return 1;
+    }
+    if (some != NULL) {
+        return names_hold(some, name);
+    }
+    return scope->live_type == NULL && name == s->st->names.__all__ ? 1 : s->take_all;
+}
+
+int
+rs_data_decide(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+               PyObject *live, PyObject *donor)
+{
+    int takes;
+    if (live == donor || (rs_is_atom(donor) && rs_same_literal(live, donor))) {
+        return RS_DATA_SAME;
+    }
+    takes = policy_takes(s, scope, name, qualname);
+    if (takes <= 0) {
+        return takes < 0 ? -1 : RS_DATA_KEEP;
+    }
+    if (Py_TYPE(live) == Py_TYPE(donor) && rs_data_is_new(s, donor) &&
+        is_container(s->st, donor)) {
+        return RS_DATA_BODY;
+    }
+    return RS_DATA_REBIND;
+}
+
+/* ---- one object ---- */
+
+static int map_kept(rs_session *s, PyObject *live, PyObject *donor, int depth);
+
+static int
+map_nested(rs_session *s, PyObject *live, PyObject *donor, int depth)
+{
+    if (PyDict_CheckExact(donor)) {
+        Py_ssize_t pos = 0;
+        PyObject *key, *value;
+        while (PyDict_Next(donor, &pos, &key, &value)) {
+            PyObject *old = PyUnicode_CheckExact(key) || PyLong_CheckExact(key)
+                                ? PyDict_GetItemWithError(live, key)
+                                : NULL;
+            if (old != NULL && map_kept(s, old, value, depth + 1) < 0) {
+                return -1;
+            }
+        }
+    } else if (PyList_CheckExact(donor) && PyList_GET_SIZE(donor) == PyList_GET_SIZE(live)) {
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(donor); i++) {
+            if (map_kept(s, PyList_GET_ITEM(live, i), PyList_GET_ITEM(donor, i),
+                         depth + 1) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* `live` stays and `donor` was made again: what holds the second one means the first. */
+static int
+map_kept(rs_session *s, PyObject *live, PyObject *donor, int depth)
+{
+    PyObject *type = rs_session_live(s, (PyObject *)Py_TYPE(donor));
+    if (live == donor || rs_is_atom(donor) || depth > MAX_NESTING ||
+        type != (PyObject *)Py_TYPE(live) || rs_idmap_has(&s->map, donor) ||
+        !rs_data_is_new(s, donor) || PyType_Check(donor) || PyFunction_Check(donor)) {
+        return 0;
+    }
+    if (rs_idmap_set(&s->map, donor, live) < 0) {
+        return -1;
+    }
+    return map_nested(s, live, donor, depth);
+}
+
+/* Containers at the same path keep their identity when their contents are taken. */
+static int
+map_taken(rs_session *s, PyObject *live, PyObject *donor, int depth)
+{
+    Py_ssize_t pos = 0;
+    PyObject *key, *value;
+    const char *why;
+    if (live == donor || depth > MAX_NESTING || rs_idmap_has(&s->map, donor) ||
+        Py_TYPE(live) != Py_TYPE(donor) || !rs_data_is_new(s, donor) ||
+        !is_container(s->st, donor) ||
+        !rs_body_can_take(live, donor, &why)) {
+        return 0;
+    }
+    if (rs_idmap_set(&s->map, donor, live) < 0 ||
+        rs_idmap_set(&s->bodies, live, donor) < 0) {
+        return -1;
+    }
+    while (PyDict_CheckExact(donor) && PyDict_Next(donor, &pos, &key, &value)) {
+        PyObject *old = PyUnicode_CheckExact(key) || PyLong_CheckExact(key)
+                            ? PyDict_GetItemWithError(live, key)
+                            : NULL;
+        if (old != NULL && map_taken(s, old, value, depth + 1) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+map_name(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
+{
+    int result = 0;
+    PyObject *live = PyDict_GetItemWithError(scope->live, name);
+    PyObject *qualname;
+    if (live == NULL || live == donor || rs_idmap_has(&s->map, donor)) {
+        return 0;
+    }
+    qualname = rs_scope_qualname(scope, name);
+    if (qualname == NULL) {
+        return -1;
+    }
+    result = rs_kind_of(s, scope, name, qualname, donor);
+    if (result == RS_KIND_DATA) {
+        result = rs_data_decide(s, scope, name, qualname, live, donor);
+        if (result == RS_DATA_KEEP) {
+            result = map_kept(s, live, donor, 0);
+        } else if (result == RS_DATA_BODY) {
+            result = map_taken(s, live, donor, 0);
+        }
+    }
+    Py_DECREF(qualname);
+    return result < 0 ? -1 : 0;
+}
+
+/* Over a copy: sources of importers are read meanwhile, and a thread that the body
+ * started may add names. */
+static int
+map_scope(rs_session *s, const rs_scope *scope)
+{
+    int result = 0;
+    Py_ssize_t pos = 0;
+    PyObject *name, *donor;
+    PyObject *names = PyDict_Copy(scope->donor);
+    if (names == NULL) {
+        return -1;
+    }
+    while (result == 0 && PyDict_Next(names, &pos, &name, &donor)) {
+        if (PyUnicode_CheckExact(name) && !rs_scope_is_special(scope, name)) {
+            result = map_name(s, scope, name, donor);
+        }
+    }
+    Py_DECREF(names);
+    return result;
+}
+
+int
+rs_data_map(rs_session *s)
+{
+    if (add_untracked(s) < 0 || add_unlisted(s) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        rs_scope scope = rs_scope_of_unit(&s->units[i]);
+        if (map_scope(s, &scope) < 0) {
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        if (s->pairs[i].kind == RS_PAIR_CLASS) {
+            rs_scope scope = rs_scope_of_class(s->pairs[i].unit, s->pairs[i].live,
+                                               s->pairs[i].donor);
+            if (map_scope(s, &scope) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+int
+rs_data_plan_bodies(rs_session *s)
+{
+    Py_ssize_t pos = 0;
+    PyObject *live, *donor;
+    while (rs_idmap_next(&s->bodies, &pos, &live, &donor)) {
+        if (rs_plan_body(&s->journal, live, donor) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

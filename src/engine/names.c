@@ -1,0 +1,411 @@
+#include "names.h"
+
+#include "body.h"
+#include "data.h"
+#include "importers.h"
+#include "lookup.h"
+#include "same.h"
+
+int
+rs_names_set(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *value)
+{
+    if (scope->live_type != NULL) {
+        return rs_plan_type(&s->journal, scope->live_type, name, value);
+    }
+    return rs_plan_dict(&s->journal, scope->live, name, value);
+}
+
+/* The line of a definition in the new source, or 0. */
+static int
+line_of(const rs_session *s, PyObject *value)
+{
+    PyObject *line;
+    if (PyFunction_Check(value)) {
+        return RS_CODE(RS_FUNCTION(value)->func_code)->co_firstlineno;
+    }
+    if (PyType_Check(value) && (RS_TYPE(value)->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+        line = rs_class_get(RS_TYPE(value), s->st->names.__firstlineno__);
+        return line != NULL && PyLong_Check(line) ? (int)PyLong_AsLong(line) : 0;
+    }
+    return 0;
+}
+
+static const char *
+word_for(PyObject *value)
+{
+    if (PyType_Check(value)) {
+        return "class";
+    }
+    return PyModule_Check(value) ? "binding" : "function";
+}
+
+/* Importers follow a module's name that means another object now. */
+static int
+rebind(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live,
+       PyObject *value)
+{
+    if (rs_names_set(s, scope, name, value) < 0) {
+        return -1;
+    }
+    if (scope->live_type != NULL || live == NULL) {
+        return 0;
+    }
+    return rs_importers_plan(s, scope->unit, name, live, value);
+}
+
+/* ---- one name ---- */
+
+static int
+plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+          PyObject *live, PyObject *donor)
+{
+    const char *why = NULL;
+    int action = rs_data_decide(s, scope, name, qualname, live, donor);
+    switch (action) {
+    case RS_DATA_SAME:
+        return 0;
+    case RS_DATA_KEEP:
+        if (rs_same_literal(live, donor)) {
+            return 0;
+        }
+        return rs_change(s, scope->unit, qualname, "data", "kept", 0,
+                         "the policy is to keep what lives");
+    case RS_DATA_BODY:
+        if (!rs_body_can_take(live, donor, &why)) {
+            return rs_refuse(s,
+                             PyByteArray_CheckExact(live) ? "RSL301" : "RSL302",
+                             scope->unit, qualname, 0,
+                             "Release it, or keep the data (data=\"keep\").",
+                             "the %s can't take new contents: %s", Py_TYPE(live)->tp_name,
+                             why);
+        }
+        if (rs_same_literal(live, donor)) {
+            return 0;
+        }
+        if (rs_change(s, scope->unit, qualname, "data", "taken", 0, "in place") < 0) {
+            return -1;
+        }
+        return 1;
+    case RS_DATA_REBIND:
+        if (rs_same_literal(live, donor)) {
+            return 0;
+        }
+        if (rebind(s, scope, name, live, rs_session_live(s, donor)) < 0 ||
+            rs_change(s, scope->unit, qualname, "data", "taken", 0, NULL) < 0) {
+            return -1;
+        }
+        return 1;
+    default:
+        return -1;
+    }
+}
+
+/* What a name that is imported from another unit will mean: what that unit's own name
+ * will, which its data policy decides. NULL on error; borrowed. */
+static PyObject *
+bound_value(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live,
+            PyObject *donor)
+{
+    PyObject *value = rs_session_live(s, donor);
+    if (value != donor || !rs_is_atom(donor)) {
+        return value;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        rs_scope other = rs_scope_of_unit(&s->units[i]);
+        if (other.unit != scope->unit &&
+            PyDict_GetItemWithError(other.donor, name) == donor &&
+            PyDict_GetItemWithError(other.live, name) == live) {
+            int action = rs_data_decide(s, &other, name, name, live, donor);
+            return action < 0 ? NULL : action == RS_DATA_REBIND ? donor : live;
+        }
+    }
+    return value;
+}
+
+static int
+plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+           PyObject *live, PyObject *donor, int kind)
+{
+    PyObject *value = rs_session_live(s, donor);
+    if (kind == RS_KIND_BINDING) {
+        value = bound_value(s, scope, name, live, donor);
+    }
+    if (value == NULL) {
+        return -1;
+    }
+    if (value == live || (kind == RS_KIND_BINDING && rs_same_literal(value, live))) {
+        return 0;
+    }
+    if (rs_match_foreign(s, scope->unit, live)) {
+        return rs_change(s, scope->unit, qualname, word_for(donor), "kept", 0,
+                         "the live value was put there at run time");
+    }
+    if (rebind(s, scope, name, live, value) < 0 ||
+        rs_change(s, scope->unit, qualname,
+                  kind == RS_KIND_BINDING ? "binding" : word_for(donor),
+                  kind == RS_KIND_BINDING || scope->live_type == NULL ? "rebound" : "updated",
+                  line_of(s, donor), NULL) < 0) {
+        return -1;
+    }
+    return 1;
+}
+
+static int
+plan_new(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+         PyObject *donor, int kind)
+{
+    const char *word = kind == RS_KIND_DATA      ? "data"
+                       : kind == RS_KIND_BINDING ? "binding"
+                                                 : word_for(donor);
+    if (rs_names_set(s, scope, name, rs_session_live(s, donor)) < 0 ||
+        rs_change(s, scope->unit, qualname, word, "added", line_of(s, donor), NULL) < 0) {
+        return -1;
+    }
+    return 1;
+}
+
+int
+rs_names_plan(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
+{
+    int kind, result = -1;
+    PyObject *live = PyDict_GetItemWithError(scope->live, name);
+    PyObject *qualname = rs_scope_qualname(scope, name);
+    if (qualname == NULL) {
+        return -1;
+    }
+    kind = rs_kind_of(s, scope, name, qualname, donor);
+    if (kind < 0) {
+        goto done;
+    }
+    if (live == NULL) {
+        result = plan_new(s, scope, name, qualname, donor, kind);
+    } else if (kind == RS_KIND_DATA && !PyFunction_Check(live) && !PyType_Check(live)) {
+        result = plan_data(s, scope, name, qualname, live, donor);
+    } else {
+        result = plan_other(s, scope, name, qualname, live, donor, kind);
+    }
+done:
+    Py_DECREF(qualname);
+    return result;
+}
+
+/* ---- names that are gone ---- */
+
+/* The code that a module or class body of the old source was, or NULL: not known. */
+static PyObject *
+known_body(const rs_unit *u, PyObject *qualname)
+{
+    PyObject *code = u->known_code;
+    if (qualname == NULL || code == NULL) {
+        return code;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(RS_CODE(code)->co_consts); i++) {
+        PyObject *inner = PyTuple_GET_ITEM(RS_CODE(code)->co_consts, i);
+        if (PyCode_Check(inner) && rs_same_text(RS_CODE(inner)->co_qualname, qualname)) {
+            return inner;
+        }
+    }
+    return NULL;
+}
+
+static int
+was_in_source(const rs_scope *scope, PyObject *name)
+{
+    PyObject *code = known_body(scope->unit, scope->prefix);
+    if (code == NULL) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(RS_CODE(code)->co_names); i++) {
+        if (rs_same_text(PyTuple_GET_ITEM(RS_CODE(code)->co_names, i), name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Did the unit's own code define `live` under this qualified name? */
+static int
+is_own_definition(const rs_session *s, const rs_scope *scope, PyObject *qualname,
+                  PyObject *live)
+{
+    if (PyType_Check(live)) {
+        return rs_class_made_by(s, live, scope->unit->name) &&
+               rs_same_text(RS_HEAPTYPE(live)->ht_qualname, qualname);
+    }
+    return rs_find_definition(live, scope->unit->live, qualname) != NULL;
+}
+
+static int
+named_for_deletion(const rs_session *s, const rs_scope *scope, PyObject *qualname)
+{
+    int found = 0;
+    PyObject *full;
+    if (s->del == NULL || PySet_GET_SIZE(s->del) == 0) {
+        return 0;
+    }
+    full = PyUnicode_FromFormat("%U.%U", scope->unit->name, qualname);
+    found = full != NULL ? PySet_Contains(s->del, full) : -1;
+    Py_XDECREF(full);
+    return found;
+}
+
+static int
+drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+     const char *word, const char *why)
+{
+    if (rs_names_set(s, scope, name, NULL) < 0 ||
+        rs_change(s, scope->unit, qualname, word, "deleted", 0, why) < 0) {
+        return -1;
+    }
+    return 1;
+}
+
+int
+rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live)
+{
+    int result = 0, deletes, own;
+    PyObject *qualname = rs_scope_qualname(scope, name);
+    const char *word;
+    if (qualname == NULL) {
+        return -1;
+    }
+    own = is_own_definition(s, scope, qualname, live);
+    word = own ? word_for(live) : "data";
+    deletes = named_for_deletion(s, scope, qualname);
+    if (deletes != 0) {
+        result = deletes < 0 ? -1 : drop(s, scope, name, qualname, word, "asked for");
+    } else if (own && !PyType_Check(live) &&
+               PyDict_GetItemWithError(scope->donor, s->st->names._del_func) == Py_True) {
+        result = drop(s, scope, name, qualname, word, "_del_func");
+    } else if (own || was_in_source(scope, name)) {
+        result = rs_change(s, scope->unit, qualname, word, "stays", 0,
+                           "gone from the source, and still lives");
+    }
+    Py_DECREF(qualname);
+    return result;
+}
+
+/* ---- modules ---- */
+
+/* Doc and annotations always come from the whole new source (rule 13). */
+static int
+plan_module_machinery(rs_session *s, const rs_scope *scope)
+{
+    const rs_names *n = &s->st->names;
+    PyObject *follow[] = {n->__doc__,      n->__annotations__, n->__annotate__,
+                          n->__conditional_annotations__, n->_reload_data,
+                          n->_reload_all_data, n->_del_func};
+    for (size_t i = 0; i < sizeof(follow) / sizeof(follow[0]); i++) {
+        PyObject *donor = PyDict_GetItemWithError(scope->donor, follow[i]);
+        PyObject *live = PyDict_GetItemWithError(scope->live, follow[i]);
+        PyObject *value = donor != NULL ? rs_session_live(s, donor) : NULL;
+        if (value != live && rs_names_set(s, scope, follow[i], value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+plan_module(rs_session *s, const rs_scope *scope, PyObject *new_names, PyObject *old_names)
+{
+    Py_ssize_t pos = 0;
+    PyObject *name, *value;
+    while (PyDict_Next(new_names, &pos, &name, &value)) {
+        if (PyUnicode_CheckExact(name) && !rs_scope_is_special(scope, name) &&
+            rs_names_plan(s, scope, name, value) < 0) {
+            return -1;
+        }
+    }
+    pos = 0;
+    while (PyDict_Next(old_names, &pos, &name, &value)) {
+        if (PyUnicode_CheckExact(name) && !rs_scope_is_special(scope, name) &&
+            PyDict_GetItemWithError(new_names, name) == NULL &&
+            rs_names_drop(s, scope, name, value) < 0) {
+            return -1;
+        }
+    }
+    return plan_module_machinery(s, scope);
+}
+
+int
+rs_names_plan_modules(rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        rs_scope scope = rs_scope_of_unit(&s->units[i]);
+        /* copies: importers' sources are read meanwhile, and other threads run then */
+        PyObject *new_names = PyDict_Copy(scope.donor);
+        PyObject *old_names = PyDict_Copy(scope.live);
+        int result = new_names == NULL || old_names == NULL
+                         ? -1
+                         : plan_module(s, &scope, new_names, old_names);
+        Py_XDECREF(new_names);
+        Py_XDECREF(old_names);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- take= and delete= ---- */
+
+/* Does "module.path" name something in one of the units, live or new? */
+static int
+names_something(const rs_session *s, PyObject *full)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        const rs_unit *u = &s->units[i];
+        Py_ssize_t n = PyUnicode_GET_LENGTH(u->name);
+        PyObject *path;
+        int found;
+        if (PyUnicode_Tailmatch(full, u->name, 0, n, -1) != 1 ||
+            PyUnicode_GET_LENGTH(full) <= n + 1 || PyUnicode_READ_CHAR(full, n) != '.') {
+            continue;
+        }
+        path = PyUnicode_Substring(full, n + 1, PyUnicode_GET_LENGTH(full));
+        if (path == NULL) {
+            return -1;
+        }
+        found = rs_lookup_path(u->live, path) != NULL ||
+                rs_lookup_path(u->scratch, path) != NULL;
+        Py_DECREF(path);
+        if (found) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+check_names(rs_session *s, PyObject *set, const char *option)
+{
+    int result = 0;
+    PyObject *full, *iter = set != NULL ? PyObject_GetIter(set) : NULL;
+    if (iter == NULL) {
+        return set != NULL ? -1 : 0;
+    }
+    while (result == 0 && (full = PyIter_Next(iter)) != NULL) {
+        int found = PyUnicode_Check(full) ? names_something(s, full) : 0;
+        if (found == 0) {
+            result = rs_refuse(s, "RSL105", NULL, full, 0,
+                               "Write \"module.NAME\" or \"module.Class.NAME\" of a module "
+                               "that takes part in this update.",
+                               "%s names %R, which is nowhere", option, full);
+        } else if (found < 0) {
+            result = -1;
+        }
+        Py_DECREF(full);
+    }
+    Py_DECREF(iter);
+    return result < 0 || PyErr_Occurred() ? -1 : 0;
+}
+
+int
+rs_names_check_options(rs_session *s)
+{
+    if (check_names(s, s->take, "take=") < 0) {
+        return -1;
+    }
+    return check_names(s, s->del, "delete=");
+}

@@ -1,0 +1,61 @@
+#include "plan.h"
+
+#include "class.h"
+#include "data.h"
+#include "function.h"
+#include "imports.h"
+#include "match.h"
+#include "names.h"
+#include "nested.h"
+#include "redirect.h"
+#include "rewrap.h"
+
+int
+rs_plan_match(rs_session *s)
+{
+    if (rs_imports_map(s) < 0 || rs_match(s) < 0 ||
+        rs_nested_pair(s) < 0) {
+        return -1;
+    }
+    return rs_data_map(s);
+}
+
+/* A plan that was overtaken by the program is dropped, with its report. */
+static int
+start_again(rs_session *s)
+{
+    PyObject *lists[] = {s->changes, s->notices, s->refusals};
+    rs_journal_forget(&s->journal);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (PyList_SetSlice(lists[i], 0, PY_SSIZE_T_MAX, NULL) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+refuse_if_needed(rs_session *s)
+{
+    if (PyList_GET_SIZE(s->refusals) == 0) {
+        return 0;
+    }
+    rs_raise_refusals(s);
+    return -1;
+}
+
+int
+rs_plan_make(rs_session *s)
+{
+    if (start_again(s) < 0 || rs_names_check_options(s) < 0 || rs_class_plan(s) < 0 ||
+        rs_names_plan_modules(s) < 0 || rs_function_plan(s) < 0 || rs_rewrap_plan(s) < 0 ||
+        rs_data_plan_bodies(s) < 0 || refuse_if_needed(s) < 0) {
+        return -1;
+    }
+    /* from here on young objects are rewritten: nothing live refers to them yet */
+    if (rs_redirect_young(s) < 0 || rs_nested_plan(s) < 0 ||
+        rs_redirect_leftovers(s) < 0 || rs_leftovers_plan(s) < 0) {
+        return -1;
+    }
+    return refuse_if_needed(s);
+}

@@ -1,0 +1,154 @@
+#include "rewrap.h"
+
+#include <string.h>
+
+#include "same.h"
+#include "wrappers.h"
+
+/* The word of `op` that its type's member table calls `name`, or NULL. */
+static PyObject **
+member_word(PyObject *op, const char *name)
+{
+    PyMemberDef *member = Py_TYPE(op)->tp_members;
+    for (; member != NULL && member->name != NULL; member++) {
+        if (strcmp(member->name, name) == 0) {
+            return (PyObject **)(void *)((char *)op + member->offset);
+        }
+    }
+    return NULL;
+}
+
+/* 3.14 brought functools.Placeholder: a partial counts them in a field of its own. */
+static int
+has_placeholder(PyObject *partial)
+{
+    PyObject **args = member_word(partial, "args");
+    if (args == NULL || *args == NULL || !PyTuple_Check(*args)) {
+        return 1;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(*args); i++) {
+        PyObject *arg = PyTuple_GET_ITEM(*args, i);
+        if (strcmp(Py_TYPE(arg)->tp_name, "functools._PlaceholderType") == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_rewrap_can(const rs_state *st, PyObject *live, PyObject *donor)
+{
+    if (Py_TYPE(live) != Py_TYPE(donor)) {
+        return 0;
+    }
+    if (Py_TYPE(live) == &PyProperty_Type) {
+        return member_word(live, "fget") != NULL && member_word(live, "__doc__") != NULL;
+    }
+    return Py_TYPE(live) == st->partial_type && member_word(live, "func") != NULL &&
+           !has_placeholder(live) && !has_placeholder(donor);
+}
+
+static int
+plan_parts(rs_session *s, PyObject *live, PyObject *donor, const char *const *parts)
+{
+    for (; *parts != NULL; parts++) {
+        PyObject **word = member_word(live, *parts);
+        PyObject **donor_word = member_word(donor, *parts);
+        PyObject *value;
+        if (word == NULL || donor_word == NULL) {
+            continue;
+        }
+        value = *donor_word != NULL ? rs_session_live(s, *donor_word) : NULL;
+        if (value != *word && rs_plan_word(&s->journal, live, word, value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- singledispatch ---- */
+
+/* Registrations of the new source are added; those made at run time, or by other modules,
+ * stay. */
+static int
+plan_registry(rs_session *s, PyObject *registry, PyObject *new_registry)
+{
+    Py_ssize_t pos = 0;
+    int result = 0;
+    PyObject *type, *func;
+    PyObject *joined = PyDict_Copy(registry);
+    if (joined == NULL) {
+        return -1;
+    }
+    while (result == 0 && PyDict_Next(new_registry, &pos, &type, &func)) {
+        result = PyDict_SetItem(joined, rs_session_live(s, type), rs_session_live(s, func));
+    }
+    if (result == 0) {
+        result = rs_plan_body_derived(&s->journal, registry, joined);
+    }
+    Py_DECREF(joined);
+    return result;
+}
+
+/* The cache of singledispatch is a WeakKeyDictionary: what it found may be wrong now. */
+static int
+plan_empty_cache(rs_session *s, PyObject *cache)
+{
+    int result = -1;
+    PyObject *dict = PyObject_GenericGetDict(cache, NULL), *empty = NULL, *data;
+    if (dict == NULL) {
+        return -1;
+    }
+    data = PyDict_GetItemWithError(dict, s->st->names.data);
+    if (data == NULL || !PyDict_CheckExact(data)) {
+        result = PyErr_Occurred() ? -1 : 0;
+        goto done;
+    }
+    empty = PyDict_New();
+    if (empty != NULL) {
+        result = rs_plan_body(&s->journal, data, empty);
+    }
+done:
+    Py_DECREF(dict);
+    Py_XDECREF(empty);
+    return result;
+}
+
+static int
+plan_dispatch(rs_session *s, PyObject *live, PyObject *donor)
+{
+    PyObject *registry = rs_closure_get(live, s->st->names.registry);
+    PyObject *new_registry = rs_closure_get(donor, s->st->names.registry);
+    PyObject *cache = rs_closure_get(live, s->st->names.dispatch_cache);
+    if (registry == NULL || new_registry == NULL || cache == NULL ||
+        !PyDict_CheckExact(registry) || !PyDict_CheckExact(new_registry)) {
+        return 0;
+    }
+    if (plan_registry(s, registry, new_registry) < 0) {
+        return -1;
+    }
+    return plan_empty_cache(s, cache);
+}
+
+int
+rs_rewrap_plan(rs_session *s)
+{
+    static const char *const property_parts[] = {"fget", "fset", "fdel", "__doc__", NULL};
+    static const char *const partial_parts[] = {"func", "args", "keywords", NULL};
+    Py_ssize_t pos = 0;
+    PyObject *live, *donor;
+    while (rs_idmap_next(&s->rewraps, &pos, &live, &donor)) {
+        int result;
+        if (PyFunction_Check(live)) {
+            result = plan_dispatch(s, live, donor);
+        } else if (Py_TYPE(live) == &PyProperty_Type) {
+            result = plan_parts(s, live, donor, property_parts);
+        } else {
+            result = plan_parts(s, live, donor, partial_parts);
+        }
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,251 @@
+#include "same.h"
+
+#include <string.h>
+
+/* Literals nest as deep as the compiler lets them; what lies deeper "nobody can tell". */
+#define MAX_DEPTH 40
+
+static int same_literal(PyObject *a, PyObject *b, int depth);
+
+int
+rs_same_text(PyObject *a, PyObject *b)
+{
+    if (a == b) {
+        return a != NULL;
+    }
+    if (a == NULL || b == NULL || !PyUnicode_Check(a) || !PyUnicode_Check(b)) {
+        return 0;
+    }
+    return PyUnicode_Compare(a, b) == 0;
+}
+
+int
+rs_text_equals(PyObject *text, const char *ascii)
+{
+    return text != NULL && PyUnicode_Check(text) &&
+           PyUnicode_CompareWithASCIIString(text, ascii) == 0;
+}
+
+static int
+same_bits(double a, double b)
+{
+    return memcmp(&a, &b, sizeof(double)) == 0;
+}
+
+static int
+same_sequence(PyObject *a, PyObject *b, int depth)
+{
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(a);
+    PyObject **x = PySequence_Fast_ITEMS(a), **y = PySequence_Fast_ITEMS(b);
+    if (n != PySequence_Fast_GET_SIZE(b)) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (!same_literal(x[i], y[i], depth)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* In the order of the entries: a literal with other order is another source. */
+static int
+same_dict(PyObject *a, PyObject *b, int depth)
+{
+    Py_ssize_t i = 0, j = 0;
+    PyObject *key, *value, *key2, *value2;
+    if (PyDict_GET_SIZE(a) != PyDict_GET_SIZE(b)) {
+        return 0;
+    }
+    while (PyDict_Next(a, &i, &key, &value)) {
+        if (!PyDict_Next(b, &j, &key2, &value2) || !same_literal(key, key2, depth) ||
+            !same_literal(value, value2, depth)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Sets of atoms only: then membership runs no Python code. */
+static int
+same_set(PyObject *a, PyObject *b)
+{
+    int same = 0;
+    PyObject *iter, *item;
+    if (PySet_GET_SIZE(a) != PySet_GET_SIZE(b)) {
+        return 0;
+    }
+    iter = PyObject_GetIter(a);
+    if (iter == NULL) {
+        PyErr_Clear(); /* out of memory: nobody can tell */
+        return 0;
+    }
+    same = 1;
+    while (same && (item = PyIter_Next(iter)) != NULL) {
+        same = rs_is_atom(item) && PySet_Contains(b, item) == 1;
+        Py_DECREF(item);
+    }
+    Py_DECREF(iter);
+    if (PyErr_Occurred()) {
+        PyErr_Clear(); /* as above */
+        return 0;
+    }
+    return same;
+}
+
+static int
+same_scalar(PyObject *a, PyObject *b)
+{
+    PyTypeObject *type = Py_TYPE(a);
+    if (type == &PyFloat_Type) {
+        return same_bits(PyFloat_AS_DOUBLE(a), PyFloat_AS_DOUBLE(b));
+    }
+    if (type == &PyComplex_Type) {
+        Py_complex x = PyComplex_AsCComplex(a), y = PyComplex_AsCComplex(b);
+        return same_bits(x.real, y.real) && same_bits(x.imag, y.imag);
+    }
+    if (type == &PyUnicode_Type) {
+        return PyUnicode_Compare(a, b) == 0;
+    }
+    if (type == &PyLong_Type || type == &PyBytes_Type || type == &PyByteArray_Type) {
+        int same = PyObject_RichCompareBool(a, b, Py_EQ);
+        if (same < 0) {
+            PyErr_Clear(); /* nobody can tell */
+        }
+        return same == 1;
+    }
+    return 0; /* bool, None, Ellipsis: the same only if identical */
+}
+
+static int
+same_literal(PyObject *a, PyObject *b, int depth)
+{
+    PyTypeObject *type = Py_TYPE(a);
+    if (a == b) {
+        return 1;
+    }
+    if (type != Py_TYPE(b) || depth > MAX_DEPTH) {
+        return 0;
+    }
+    if (type == &PyTuple_Type || type == &PyList_Type) {
+        return same_sequence(a, b, depth + 1);
+    }
+    if (type == &PyDict_Type) {
+        return same_dict(a, b, depth + 1);
+    }
+    if (type == &PySet_Type || type == &PyFrozenSet_Type) {
+        return same_set(a, b);
+    }
+    return same_scalar(a, b);
+}
+
+int
+rs_same_literal(PyObject *a, PyObject *b)
+{
+    return same_literal(a, b, 0);
+}
+
+static int
+is_atom(PyObject *op, int depth)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    if (op == Py_None || op == Py_Ellipsis || op == Py_NotImplemented ||
+        type == &PyBool_Type || type == &PyLong_Type || type == &PyFloat_Type ||
+        type == &PyComplex_Type || type == &PyUnicode_Type || type == &PyBytes_Type ||
+        type == &PyCode_Type) {
+        return 1;
+    }
+    if (type == &PyTuple_Type && depth < MAX_DEPTH) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(op); i++) {
+            if (!is_atom(PyTuple_GET_ITEM(op, i), depth + 1)) {
+                return 0;
+            }
+        }
+        return 1;
+    }
+    return 0;
+}
+
+int
+rs_is_atom(PyObject *op)
+{
+    return is_atom(op, 0);
+}
+
+/* Names and constants of a code object, in order; nested code objects by relation. */
+static int
+compare_consts(PyObject *a, PyObject *b, int *relation)
+{
+    if (PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) {
+        *relation = RS_CODE_DIFFERS;
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a); i++) {
+        PyObject *x = PyTuple_GET_ITEM(a, i), *y = PyTuple_GET_ITEM(b, i);
+        if (PyCode_Check(x) && PyCode_Check(y)) {
+            int nested = rs_same_code(x, y);
+            if (nested < 0) {
+                return -1;
+            }
+            if (nested < *relation) {
+                *relation = nested;
+            }
+        } else if (!rs_same_literal(x, y)) {
+            *relation = RS_CODE_DIFFERS;
+        }
+        if (*relation == RS_CODE_DIFFERS) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static int
+same_shape(const PyCodeObject *a, const PyCodeObject *b)
+{
+    return a->co_flags == b->co_flags && a->co_argcount == b->co_argcount &&
+           a->co_posonlyargcount == b->co_posonlyargcount &&
+           a->co_kwonlyargcount == b->co_kwonlyargcount &&
+           a->co_stacksize == b->co_stacksize && rs_same_text(a->co_name, b->co_name) &&
+           rs_same_text(a->co_qualname, b->co_qualname) &&
+           rs_same_literal(a->co_names, b->co_names) &&
+           rs_same_literal(a->co_localsplusnames, b->co_localsplusnames) &&
+           rs_same_literal(a->co_localspluskinds, b->co_localspluskinds) &&
+           rs_same_literal(a->co_exceptiontable, b->co_exceptiontable);
+}
+
+int
+rs_same_code(PyObject *a, PyObject *b)
+{
+    int relation = RS_CODE_DIFFERS;
+    /* owned */
+    PyObject *text_a = NULL, *text_b = NULL;
+
+    if (a == b) {
+        return RS_CODE_SAME;
+    }
+    if (!same_shape(RS_CODE(a), RS_CODE(b))) {
+        return RS_CODE_DIFFERS;
+    }
+    /* the code as compiled: what specialisation wrote into it is undone in the copy */
+    text_a = PyCode_GetCode(RS_CODE(a));
+    text_b = text_a != NULL ? PyCode_GetCode(RS_CODE(b)) : NULL;
+    if (text_b == NULL) {
+        relation = -1;
+        goto done;
+    }
+    if (!rs_same_literal(text_a, text_b)) {
+        goto done;
+    }
+    relation = RS_CODE(a)->co_firstlineno == RS_CODE(b)->co_firstlineno &&
+                       rs_same_literal(RS_CODE(a)->co_linetable, RS_CODE(b)->co_linetable)
+                   ? RS_CODE_SAME
+                   : RS_CODE_MOVED;
+    if (compare_consts(RS_CODE(a)->co_consts, RS_CODE(b)->co_consts, &relation) < 0) {
+        relation = -1;
+    }
+done:
+    Py_XDECREF(text_a);
+    Py_XDECREF(text_b);
+    return relation;
+}

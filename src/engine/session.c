@@ -1,0 +1,228 @@
+#include "session.h"
+
+#include "codes.h"
+#include "imports.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void
+clear_unit(rs_unit *u)
+{
+    Py_CLEAR(u->name);
+    Py_CLEAR(u->module);
+    Py_CLEAR(u->live);
+    Py_CLEAR(u->loader);
+    Py_CLEAR(u->filename);
+    Py_CLEAR(u->code);
+    Py_CLEAR(u->known_code);
+    Py_CLEAR(u->scratch_module);
+    Py_CLEAR(u->scratch);
+    Py_CLEAR(u->error);
+}
+
+void
+rs_session_close(rs_session *s)
+{
+    rs_unit *units = s->units;
+    Py_ssize_t n_units = s->n_units;
+    s->active = 0;
+    rs_imports_close(s);
+    rs_pairs_clear(s);
+    rs_journal_forget(&s->journal);
+    rs_idmap_clear(&s->map);
+    rs_idmap_clear(&s->quiet);
+    rs_idmap_clear(&s->born);
+    rs_idmap_clear(&s->young);
+    rs_idmap_clear(&s->old_codes);
+    rs_codes_clear(s);
+    rs_idmap_clear(&s->claimed);
+    rs_idmap_clear(&s->rewraps);
+    rs_idmap_clear(&s->bodies);
+    s->units = NULL;
+    s->n_units = 0;
+    for (Py_ssize_t i = 0; i < n_units; i++) {
+        clear_unit(&units[i]);
+    }
+    PyMem_Free(units);
+    Py_CLEAR(s->builtins);
+    Py_CLEAR(s->first_imports);
+    Py_CLEAR(s->take);
+    Py_CLEAR(s->del);
+    Py_CLEAR(s->allowed);
+    Py_CLEAR(s->imports_of);
+    Py_CLEAR(s->caches);
+    Py_CLEAR(s->abcs);
+    Py_CLEAR(s->refusals);
+    Py_CLEAR(s->changes);
+    Py_CLEAR(s->notices);
+    Py_CLEAR(s->lagging);
+    Py_CLEAR(s->update);
+}
+
+void
+rs_session_finish(rs_session *s)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    rs_session_close(s);
+    Py_DECREF(s);
+    PyErr_SetRaisedException(pending);
+}
+
+void
+rs_pairs_clear(rs_session *s)
+{
+    rs_pair *pairs = s->pairs;
+    Py_ssize_t n = s->n_pairs;
+    s->pairs = NULL;
+    s->n_pairs = s->pairs_room = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        Py_DECREF(pairs[i].live);
+        Py_DECREF(pairs[i].donor);
+        Py_DECREF(pairs[i].qualname);
+    }
+    PyMem_Free(pairs);
+}
+
+static void
+session_dealloc(PyObject *op)
+{
+    rs_session *s = (rs_session *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    rs_session_close(s);
+    Py_XDECREF(s->real_import);
+    Py_XDECREF(s->real_lazy_import);
+    Py_XDECREF(s->real_build_class);
+    Py_XDECREF(s->engine);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+PyObject *
+rs_session_make_type(PyObject *engine)
+{
+    PyType_Slot slots[] = {
+        {Py_tp_dealloc, (void *)session_dealloc},
+        {Py_tp_doc, (void *)"One update while it is being made; afterwards a plain "
+                            "forwarder for the hooks that still refer to it."},
+        {0, NULL},
+    };
+    PyType_Spec spec = {
+        .name = "resoul._engine.Session",
+        .basicsize = sizeof(rs_session),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+        .slots = slots,
+    };
+    return PyType_FromModuleAndSpec(engine, &spec, NULL);
+}
+
+rs_session *
+rs_session_new(PyObject *engine, rs_state *st)
+{
+    rs_session *s = PyObject_New(rs_session, RS_TYPE(st->Session_Type));
+    if (s == NULL) {
+        return NULL;
+    }
+    memset((char *)s + sizeof(PyObject), 0, sizeof(*s) - sizeof(PyObject));
+    s->st = st;
+    s->engine = Py_NewRef(engine);
+    s->thread = PyThread_get_thread_ident();
+    s->journal.fail_after = -1;
+    s->first_imports = PyList_New(0);
+    s->caches = PyList_New(0);
+    s->abcs = PyList_New(0);
+    s->refusals = PyList_New(0);
+    s->changes = PyList_New(0);
+    s->notices = PyList_New(0);
+    s->lagging = PyList_New(0);
+    if (s->first_imports == NULL || s->caches == NULL || s->abcs == NULL ||
+        s->refusals == NULL || s->changes == NULL || s->notices == NULL ||
+        s->lagging == NULL) {
+        Py_DECREF(s);
+        return NULL;
+    }
+    return s;
+}
+
+int
+rs_session_pair(rs_session *s, rs_pair_kind kind, rs_unit *u, PyObject *qualname,
+                PyObject *live, PyObject *donor)
+{
+    rs_pair *pair;
+    if (s->n_pairs == s->pairs_room) {
+        Py_ssize_t room = s->pairs_room != 0 ? s->pairs_room * 2 : 64;
+        rs_pair *pairs = PyMem_Realloc(s->pairs, (size_t)room * sizeof(rs_pair));
+        if (pairs == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        s->pairs = pairs;
+        s->pairs_room = room;
+    }
+    pair = &s->pairs[s->n_pairs++];
+    pair->kind = kind;
+    pair->unit = u;
+    pair->live = Py_NewRef(live);
+    pair->donor = Py_NewRef(donor);
+    pair->qualname = Py_NewRef(qualname);
+    return 0;
+}
+
+Py_ssize_t
+rs_session_holds(const rs_session *s, PyObject *op)
+{
+    Py_ssize_t n = 0;
+    PyObject *live = rs_session_live(s, op);
+    n += rs_idmap_has(&s->map, op);
+    n += 2 * rs_idmap_has(&s->young, op); /* key and value */
+    n += rs_idmap_has(&s->quiet, op);
+    n += rs_idmap_holds(&s->claimed, op, live) + rs_idmap_holds(&s->rewraps, op, live) +
+         rs_idmap_holds(&s->bodies, op, live);
+    n += 2 * rs_idmap_has(&s->born, op);
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        n += s->pairs[i].donor == op;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        n += s->units[i].scratch == op;
+        n += s->units[i].scratch_module == op;
+    }
+    n += rs_imports_holds(s, op);
+    return n + rs_journal_holds(&s->journal, op);
+}
+
+rs_unit *
+rs_session_unit_by_live(const rs_session *s, const PyObject *dict)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (s->units[i].live == dict) {
+            return &s->units[i];
+        }
+    }
+    return NULL;
+}
+
+rs_unit *
+rs_session_unit_by_scratch(const rs_session *s, const PyObject *dict)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (s->units[i].scratch == dict) {
+            return &s->units[i];
+        }
+    }
+    return NULL;
+}
+
+rs_unit *
+rs_session_unit_by_name(const rs_session *s, PyObject *name)
+{
+    if (!PyUnicode_Check(name)) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        PyObject *own = s->units[i].name;
+        if (own == name || PyUnicode_Compare(own, name) == 0) {
+            return &s->units[i];
+        }
+    }
+    return NULL;
+}

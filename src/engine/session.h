@@ -1,0 +1,152 @@
+/* session.h -- one update while it is being made.
+ * Owns:     the units, the map from donors to live objects, the journal, refusals and
+ *           the report. Everything is released by rs_session_close.
+ * Provides: the structures that select, prepare, match, plan and commit hand on.
+ * Depends:  state.h, idmap.h, journal.h.
+ * Threads:  used by the thread that updates; `active` and `thread` are read by hooks that
+ *           any thread may call, under the GIL.
+ * Invariants:
+ *   T1  before commit no live object has changed (but what leaks.h takes back)
+ *   T2  after a failed prepare or commit the program is as it was
+ *   T6  scratch dicts live as long as any frame that borrowed them
+ *   N1  a session is no GC object: a walk of the heap never sees its references, so
+ *       rs_session_holds() tells how many it has to an object
+ */
+#ifndef RS_SESSION_H
+#define RS_SESSION_H
+
+#include "idmap.h"
+#include "journal.h"
+#include "state.h"
+
+typedef enum { RS_UNIT_WAITING, RS_UNIT_RUNNING, RS_UNIT_DONE } rs_unit_phase;
+
+/* One module that takes part in the update. All owned. */
+typedef struct {
+    PyObject *name;           /* str: its key in sys.modules */
+    PyObject *module;         /* the live module */
+    PyObject *live;           /* its dict */
+    PyObject *loader;         /* or NULL */
+    PyObject *filename;       /* str; "<unknown>" if there is none */
+    PyObject *code;           /* new code; NULL: the loader's exec_module runs */
+    PyObject *known_code;     /* code of the source that is live, or NULL: not known */
+    PyObject *scratch_module; /* a module object with the real __name__ */
+    PyObject *scratch;        /* its dict */
+    rs_unit_phase phase;
+    PyObject *error;          /* what its body raised, or NULL: raised again (scratch.h) */
+    int borrowed;             /* frames.h: a frame uses `scratch`, don't empty it */
+} rs_unit;
+
+typedef enum {
+    RS_PAIR_FUNCTION, /* live takes the contents of donor */
+    RS_PAIR_CLASS
+} rs_pair_kind;
+
+/* A live definition and its donor. Owned. */
+typedef struct {
+    rs_pair_kind kind;
+    rs_unit *unit;
+    PyObject *live, *donor;
+    PyObject *qualname;
+} rs_pair;
+
+struct rs_session {
+    PyObject_HEAD
+    rs_state *st;             /* borrowed; the module outlives every session */
+    PyObject *engine;         /* the engine module, keeps st alive */
+    int active;               /* preparing: hooks redirect; later they only forward */
+    unsigned long thread;     /* identifier of the preparing thread */
+
+    rs_unit *units;
+    Py_ssize_t n_units;
+
+    PyObject *builtins;       /* private builtins dict of all scratch namespaces */
+    PyObject *real_import;    /* builtins.__import__ etc. as they were at the start */
+    PyObject *real_lazy_import;
+    PyObject *real_build_class;
+    PyObject *first_imports;  /* list of names this update imported for the first time */
+    int importing;            /* depth of first-time imports: the timeout waits */
+    int timed_out;            /* the watchdog fired; no failure by itself */
+    int abandoned;            /* this process was forked off while preparing (lock.c) */
+    int gc_was_on;            /* what to restore; also in a forked child (lock.c) */
+    struct rs_watchdog *watchdog; /* watchdog.c */
+    struct rs_leaks *leaks;       /* leaks.c */
+    struct rs_imports *imports;   /* imports.c */
+    struct rs_codes *codes;       /* codes.c */
+    PyObject *imports_of;         /* importers.c: what modules import; a dict or NULL */
+
+    rs_idmap young;           /* what was made while preparing: object -> itself */
+    rs_idmap map;             /* donor -> live */
+    rs_idmap quiet;           /* donor class -> live class it was created for (quiet.c) */
+    rs_idmap born;            /* class made by a body -> itself (quiet.c) */
+    rs_idmap old_codes;       /* old code -> new code (codes.h) */
+    rs_idmap claimed;         /* live definition -> donor that it was first paired with */
+    rs_idmap rewraps;         /* live wrapper -> donor whose parts it takes (rewrap.c) */
+    rs_idmap bodies;          /* live container -> donor whose contents it takes (data.c) */
+    rs_pair *pairs;           /* match.c, in order of discovery */
+    Py_ssize_t n_pairs, pairs_room;
+    PyObject *caches;         /* list: lru_caches to empty right after the commit */
+    PyObject *abcs;           /* list of (live, donor) whose registrations are joined */
+    rs_journal journal;
+
+    Py_ssize_t n_before;      /* units whose __before_reload__ was asked (hooks.c) */
+
+    /* options */
+    PyObject *allowed;        /* callable (name, module) -> bool */
+    int take_all;             /* data="take" */
+    PyObject *take;           /* set of "module.name" or "module.Class.name" */
+    PyObject *del;            /* the same, delete= */
+    double timeout;           /* seconds; <= 0: none */
+
+    /* results */
+    PyObject *refusals;       /* list of Reason */
+    PyObject *changes;        /* list of Change */
+    PyObject *notices;        /* list of Notice */
+    PyObject *lagging;        /* list of Lagging */
+    PyObject *update;         /* the face's Update object, handed to hooks */
+    int64_t prepare_ns, plan_ns, pause_ns, blocked_ns;
+};
+
+PyObject *rs_session_make_type(PyObject *engine);
+rs_session *rs_session_new(PyObject *engine, rs_state *st);
+/* Releases all that the update needed; the object stays for hooks. May run Python code. */
+void rs_session_close(rs_session *s);
+
+/* Closes and releases the session; keeps a pending exception. */
+void rs_session_finish(rs_session *s);
+
+int rs_session_pair(rs_session *s, rs_pair_kind kind, rs_unit *u, PyObject *qualname,
+                    PyObject *live, PyObject *donor);
+void rs_pairs_clear(rs_session *s);
+
+/* How many strong references the session itself has to `op` (map and young entries). */
+Py_ssize_t rs_session_holds(const rs_session *s, PyObject *op);
+
+/* The unit whose live dict (or scratch dict) is `dict`, or NULL. */
+rs_unit *rs_session_unit_by_live(const rs_session *s, const PyObject *dict);
+rs_unit *rs_session_unit_by_scratch(const rs_session *s, const PyObject *dict);
+/* The unit of that name (compared as str, no Python code), or NULL. */
+rs_unit *rs_session_unit_by_name(const rs_session *s, PyObject *name);
+
+/* What `op` is after the update: its live counterpart if it is a donor, else itself. */
+static inline PyObject *
+rs_session_live(const rs_session *s, PyObject *op)
+{
+    PyObject *live = rs_idmap_get(&s->map, op);
+    return live != NULL ? live : op;
+}
+
+/* report.c. Each appends one record; 0 or -1. `line` 0: unknown. Formats as
+ * PyUnicode_FromFormat. `unit` may be NULL. */
+int rs_refuse(rs_session *s, const char *code, const rs_unit *unit, PyObject *qualname,
+              int line, const char *todo, const char *found, ...);
+int rs_notice(rs_session *s, const char *code, const rs_unit *unit, PyObject *qualname,
+              int line, const char *message, ...);
+int rs_change(rs_session *s, const rs_unit *unit, PyObject *qualname, const char *kind,
+              const char *action, int line, const char *reason, ...);
+
+/* Raises RefusedError with all of s->refusals. An exception is set in any case; 0 if it
+ * is that one. */
+int rs_raise_refusals(rs_session *s);
+
+#endif

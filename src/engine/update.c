@@ -1,0 +1,306 @@
+#include "update.h"
+
+#include "class.h"
+#include "clock.h"
+#include "frames.h"
+#include "heap.h"
+#include "hooks.h"
+#include "imports.h"
+#include "leaks.h"
+#include "lock.h"
+#include "monitoring.h"
+#include "plan.h"
+#include "prepare.h"
+#include "redirect.h"
+#include "same.h"
+#include "source.h"
+
+/* How often a plan is made anew because the program changed what it was made on. */
+#define MAX_PLANS 5
+
+/* ---- may this interpreter be updated at all? ---- */
+
+static int
+check_interpreter(rs_session *s)
+{
+    if (!RS_PYVERSION_KNOWN) {
+        if (rs_refuse(s, "RSL501", NULL, NULL, 0, "Use a resoul that knows this CPython.",
+                      "CPython %s is newer than this build of resoul", PY_VERSION) == 0) {
+            rs_raise_refusals(s);
+        }
+        return -1;
+    }
+    if (RS_FREE_THREADED) {
+        if (rs_refuse(s, "RSL502", NULL, NULL, 0, "Use a CPython with the GIL.",
+                      "no instant at which other threads stand still is known without "
+                      "the GIL") == 0) {
+            rs_raise_refusals(s);
+        }
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- report ---- */
+
+static int
+set_number(PyObject *update, const char *name, int64_t value)
+{
+    int result;
+    PyObject *number = PyLong_FromLongLong(value);
+    if (number == NULL) {
+        return -1;
+    }
+    result = PyObject_SetAttrString(update, name, number);
+    Py_DECREF(number);
+    return result;
+}
+
+static PyObject *
+unit_names(const rs_session *s)
+{
+    PyObject *names = PyTuple_New(s->n_units);
+    for (Py_ssize_t i = 0; names != NULL && i < s->n_units; i++) {
+        PyTuple_SET_ITEM(names, i, Py_NewRef(s->units[i].name));
+    }
+    return names;
+}
+
+static int
+fill_update(rs_session *s)
+{
+    int result = -1;
+    PyObject *names = unit_names(s);
+    if (names != NULL && PyObject_SetAttrString(s->update, "modules", names) == 0 &&
+        PyObject_SetAttrString(s->update, "changes", s->changes) == 0 &&
+        PyObject_SetAttrString(s->update, "warnings", s->notices) == 0 &&
+        PyObject_SetAttrString(s->update, "lagging", s->lagging) == 0 &&
+        set_number(s->update, "prepare_ns", s->prepare_ns) == 0 &&
+        set_number(s->update, "plan_ns", s->plan_ns) == 0 &&
+        set_number(s->update, "pause_ns", s->pause_ns) == 0) {
+        result = set_number(s->update, "blocked_ns", s->blocked_ns);
+    }
+    Py_XDECREF(names);
+    return result;
+}
+
+/* ---- plan and commit ---- */
+
+static int
+refuse_restless(rs_session *s)
+{
+    if (rs_refuse(s, "RSL402", NULL, NULL, 0, "Try again, or when the program is quieter.",
+                  "the program went on changing what the update was planned on "
+                  "(%d plans were made)",
+                  MAX_PLANS) == 0) {
+        rs_raise_refusals(s);
+    }
+    return -1;
+}
+
+/* Planning and commit without a break, or planning once more: between the two other
+ * threads may run, wherever Python code does. */
+static int
+commit(rs_session *s)
+{
+    int64_t start = rs_clock_ns();
+    for (int i = 0; i < MAX_PLANS; i++) {
+        int64_t begin;
+        if (i > 0 && rs_plan_make(s) < 0) {
+            return -1;
+        }
+        if (!rs_journal_validate(&s->journal)) {
+            continue;
+        }
+        begin = rs_clock_ns();
+        if (rs_journal_commit(&s->journal, s->st->clear_caches, &s->pause_ns) < 0) {
+            return -1;
+        }
+        s->blocked_ns = rs_clock_ns() - (i > 0 ? start : begin);
+        return 0;
+    }
+    return refuse_restless(s);
+}
+
+static int
+plan(rs_session *s)
+{
+    int64_t start = rs_clock_ns();
+    int result = rs_plan_match(s) < 0 ? -1 : rs_plan_make(s);
+    s->plan_ns = rs_clock_ns() - start;
+    return result;
+}
+
+/* ---- after the commit ---- */
+
+/* Entries of caches were computed by old code. */
+static int
+empty_lru_caches(rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->caches); i++) {
+        PyObject *done = PyObject_CallMethodNoArgs(PyList_GET_ITEM(s->caches, i),
+                                                   s->st->names.cache_clear);
+        if (done == NULL) {
+            return -1;
+        }
+        Py_DECREF(done);
+    }
+    return 0;
+}
+
+/* Tracebacks and inspect.getsource() read the new text. */
+static int
+refresh_linecache(rs_session *s)
+{
+    PyObject *name = PyUnicode_FromString("linecache");
+    PyObject *linecache = name != NULL ? PyImport_GetModule(name) : NULL;
+    Py_XDECREF(name);
+    for (Py_ssize_t i = 0; linecache != NULL && i < s->n_units; i++) {
+        PyObject *done = PyObject_CallMethod(linecache, "checkcache", "O",
+                                             s->units[i].filename);
+        if (done == NULL) {
+            Py_DECREF(linecache);
+            return -1;
+        }
+        Py_DECREF(done);
+    }
+    Py_XDECREF(linecache);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static rs_unit *
+unit_of_code(const rs_session *s, PyObject *code)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (rs_same_text(s->units[i].filename, RS_CODE(code)->co_filename)) {
+            return &s->units[i];
+        }
+    }
+    return NULL;
+}
+
+/* Old code -> (module, qualname), of functions whose code is really other code now. */
+static int
+find_lagging(rs_session *s)
+{
+    int result = -1;
+    rs_idmap codes = {0};
+    Py_ssize_t pos = 0;
+    PyObject *old_code, *new_code;
+    while (rs_idmap_next(&s->old_codes, &pos, &old_code, &new_code)) {
+        rs_unit *u;
+        PyObject *label;
+        int relation;
+        if (!PyCode_Check(old_code) || !PyCode_Check(new_code)) {
+            continue;
+        }
+        relation = rs_same_code(old_code, new_code);
+        if (relation < 0) {
+            goto done;
+        }
+        if (relation != RS_CODE_DIFFERS) {
+            continue;
+        }
+        u = unit_of_code(s, new_code);
+        label = Py_BuildValue("(OO)", u != NULL ? u->name : RS_CODE(old_code)->co_filename,
+                              RS_CODE(old_code)->co_qualname);
+        if (label == NULL || rs_idmap_set(&codes, old_code, label) < 0) {
+            Py_XDECREF(label);
+            goto done;
+        }
+        Py_DECREF(label);
+    }
+    result = codes.used != 0 ? rs_frames_lagging(s, &codes) : 0;
+done:
+    rs_idmap_clear(&codes);
+    return result;
+}
+
+/* What has to be done once the new contents live. It can fail only for want of memory, or
+ * because a cache's value raised while it was dropped: the update stands, and says so. */
+static void
+settle(rs_session *s)
+{
+    int (*const steps[])(rs_session *) = {empty_lru_caches,       rs_class_join_abcs,
+                                          rs_monitoring_move,     refresh_linecache,
+                                          rs_leftovers_remember,  rs_source_remember,
+                                          find_lagging,           rs_frames_bury};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i](s) < 0) {
+            PyErr_WriteUnraisable(s->update);
+        }
+    }
+    rs_leaks_forget(s);
+}
+
+/* An __after_reload__ hook raised: everything is put back. */
+static int
+undo_after_hook(rs_session *s)
+{
+    PyObject *error, *cause = PyErr_GetRaisedException();
+    if (rs_journal_undo(&s->journal, s->st->clear_caches) < 0) {
+        PyException_SetContext(cause, PyErr_GetRaisedException()); /* steals */
+        PyErr_Format(s->st->UpdateError,
+                     "an __after_reload__ hook raised, and undoing the update failed: "
+                     "the program is in an undefined state");
+    } else {
+        PyErr_Format(s->st->UpdateError,
+                     "an __after_reload__ hook raised %s: the update was undone",
+                     Py_TYPE(cause)->tp_name);
+    }
+    error = PyErr_GetRaisedException();
+    PyException_SetCause(error, cause); /* steals */
+    PyErr_SetRaisedException(error);
+    return -1;
+}
+
+/* ---- the whole ---- */
+
+static int
+run(rs_session *s, PyObject *modules)
+{
+    if (check_interpreter(s) < 0 || rs_prepare(s, modules) < 0 || plan(s) < 0 ||
+        fill_update(s) < 0 || rs_hooks_before(s) < 0 || commit(s) < 0) {
+        rs_prepare_take_back(s);
+        goto failed;
+    }
+    settle(s);
+    if (fill_update(s) < 0 || rs_hooks_after(s) < 0) {
+        undo_after_hook(s);
+        goto failed;
+    }
+    return 0;
+failed:
+    rs_hooks_failed(s);
+    return -1;
+}
+
+PyObject *
+rs_update_reload(PyObject *engine, rs_state *st, const rs_update_options *options)
+{
+    int result;
+    rs_session *s = rs_session_new(engine, st);
+    if (s == NULL) {
+        return NULL;
+    }
+    if (rs_lock_acquire(st) < 0) {
+        Py_DECREF(s);
+        return NULL;
+    }
+    st->running = s;
+    s->thread = PyThread_get_thread_ident();
+    s->update = Py_NewRef(options->update);
+    s->allowed = Py_NewRef(options->allowed);
+    s->take = Py_NewRef(options->take);
+    s->del = Py_NewRef(options->del);
+    s->take_all = options->take_all;
+    s->timeout = options->timeout;
+    result = run(s, options->modules);
+    rs_heap_end(s);
+    if (result == 0) {
+        rs_class_release_donors(s);
+    }
+    rs_lock_release(st);
+    rs_session_finish(s);
+    return result == 0 ? Py_NewRef(Py_None) : NULL;
+}

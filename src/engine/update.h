@@ -1,0 +1,30 @@
+/* update.h -- one update from beginning to end.
+ * Owns:     nothing that outlives a call.
+ * Provides: rs_update_reload.
+ * Depends:  every other part: this is where the data flows from one to the next.
+ * Threads:  any thread may call; one update at a time.
+ * Invariants:
+ *   T2  after a failed prepare or commit the program is as it was
+ *   T3  commit can't fail after its first write, or undoes itself completely
+ *   T8  without a running update there are no hooks, watchers or wrappers
+ */
+#ifndef RS_UPDATE_H
+#define RS_UPDATE_H
+
+#include "session.h"
+
+typedef struct {
+    PyObject *modules; /* iterable of names and module objects */
+    PyObject *update;  /* the face's object; its attributes are filled */
+    PyObject *allowed; /* callable (name, module) -> bool */
+    PyObject *take;    /* set of names */
+    PyObject *del;     /* set of names */
+    int take_all;
+    double timeout;
+} rs_update_options;
+
+/* None, or NULL with an exception. */
+PyObject *rs_update_reload(PyObject *engine, rs_state *st,
+                           const rs_update_options *options);
+
+#endif
