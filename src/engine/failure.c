@@ -1,0 +1,162 @@
+#include "failure.h"
+
+/* Where `exc` happened, as far as it tells: file (owned) and line. A syntax error names
+ * its place itself. Never fails: unknown is NULL and 0. */
+static PyObject *
+syntax_place(PyObject *exc, int *line)
+{
+    PyObject *filename = PyObject_GetAttrString(exc, "filename");
+    PyObject *lineno = filename != NULL ? PyObject_GetAttrString(exc, "lineno") : NULL;
+    if (filename != NULL && PyUnicode_Check(filename) && lineno != NULL &&
+        PyLong_Check(lineno)) {
+        *line = (int)PyLong_AsLong(lineno);
+    } else {
+        Py_CLEAR(filename);
+    }
+    Py_XDECREF(lineno);
+    PyErr_Clear();
+    return filename;
+}
+
+static int
+traceback_line(PyTracebackObject *tb)
+{
+    /* tb_lineno of the structure may not be computed yet; the attribute is. */
+    PyObject *number = PyObject_GetAttrString((PyObject *)tb, "tb_lineno");
+    int line = number != NULL && PyLong_Check(number) ? (int)PyLong_AsLong(number) : 0;
+    Py_XDECREF(number);
+    PyErr_Clear();
+    return line;
+}
+
+/* The innermost entry of the traceback that lies in the module's own file; without such
+ * a one, the innermost. */
+static PyObject *
+traceback_place(PyObject *exc, const rs_unit *unit, int *line)
+{
+    PyObject *filename = NULL;
+    PyObject *first = PyException_GetTraceback(exc);
+    int own = 0;
+    for (PyTracebackObject *tb = (PyTracebackObject *)first; tb != NULL;
+         tb = tb->tb_next) {
+        PyCodeObject *code = PyFrame_GetCode(tb->tb_frame);
+        int here = unit != NULL && unit->filename != NULL &&
+                   PyUnicode_Check(code->co_filename) &&
+                   PyUnicode_Compare(code->co_filename, unit->filename) == 0;
+        if (here || !own) {
+            Py_XSETREF(filename, Py_NewRef(code->co_filename));
+            *line = traceback_line(tb);
+            own = here;
+        }
+        Py_DECREF(code);
+    }
+    Py_XDECREF(first);
+    return filename;
+}
+
+/* "weapons.py:12" or what is known of it; new reference. */
+static PyObject *
+describe_place(PyObject *exc, const rs_unit *unit)
+{
+    int line = 0;
+    PyObject *text, *filename = NULL;
+    if (PyErr_GivenExceptionMatches(exc, PyExc_SyntaxError)) {
+        filename = syntax_place(exc, &line);
+    }
+    if (filename == NULL) {
+        filename = traceback_place(exc, unit, &line);
+    }
+    if (filename == NULL && unit != NULL) {
+        filename = Py_XNewRef(unit->filename);
+    }
+    if (filename == NULL) {
+        return PyUnicode_FromString("<unknown>");
+    }
+    text = line > 0 ? PyUnicode_FromFormat("%U:%d", filename, line)
+                    : Py_NewRef(filename);
+    Py_DECREF(filename);
+    return text;
+}
+
+/* The time was over: what the caller is told is a TimeoutError that shows where. Steals
+ * `exc`; NULL with an exception on failure. */
+static PyObject *
+timeout_error(rs_session *s, PyObject *exc)
+{
+    PyObject *seconds = PyFloat_FromDouble(s->timeout);
+    PyObject *tb = PyException_GetTraceback(exc);
+    PyObject *message = NULL, *error = NULL;
+    if (seconds != NULL) {
+        message = PyUnicode_FromFormat(
+            "the body of a module was still running after %S s (timeout=)", seconds);
+    }
+    if (message != NULL) {
+        error = PyObject_CallOneArg(PyExc_TimeoutError, message);
+    }
+    if (error != NULL && tb != NULL && PyException_SetTraceback(error, tb) < 0) {
+        Py_CLEAR(error);
+    }
+    Py_XDECREF(seconds);
+    Py_XDECREF(message);
+    Py_XDECREF(tb);
+    Py_DECREF(exc);
+    return error;
+}
+
+static PyObject *
+describe_exception(PyObject *exc)
+{
+    PyObject *text = PyObject_Str(exc);
+    PyObject *result;
+    if (text == NULL) {
+        PyErr_Clear();
+        return PyUnicode_FromFormat("%s (its str() failed)", Py_TYPE(exc)->tp_name);
+    }
+    result = PyUnicode_GET_LENGTH(text) != 0
+                 ? PyUnicode_FromFormat("%s: %U", Py_TYPE(exc)->tp_name, text)
+                 : PyUnicode_FromString(Py_TYPE(exc)->tp_name);
+    Py_DECREF(text);
+    return result;
+}
+
+int
+rs_prepare_error(rs_session *s, const rs_unit *unit)
+{
+    PyObject *place = NULL, *what = NULL, *message = NULL, *error = NULL;
+    PyObject *exc = PyErr_GetRaisedException();
+    if (exc == NULL) {
+        PyErr_SetString(PyExc_SystemError, "rs_prepare_error without an exception");
+        exc = PyErr_GetRaisedException();
+    }
+    if (PyErr_GivenExceptionMatches(exc, s->st->PrepareError)) {
+        PyErr_SetRaisedException(exc);
+        return -1;
+    }
+    if (PyErr_GivenExceptionMatches(exc, s->st->PrepareTimeout)) {
+        exc = timeout_error(s, exc);
+        if (exc == NULL) {
+            return -1;
+        }
+    }
+    place = describe_place(exc, unit);
+    what = place != NULL ? describe_exception(exc) : NULL;
+    if (what != NULL) {
+        message = unit != NULL ? PyUnicode_FromFormat("preparing %U failed at %U: %U",
+                                                      unit->name, place, what)
+                               : PyUnicode_FromFormat("preparing failed at %U: %U", place,
+                                                      what);
+    }
+    if (message != NULL) {
+        error = PyObject_CallOneArg(s->st->PrepareError, message);
+    }
+    if (error != NULL) {
+        PyException_SetContext(error, Py_NewRef(exc));
+        PyException_SetCause(error, Py_NewRef(exc));
+        PyErr_SetRaisedException(error);
+    }
+    Py_XDECREF(place);
+    Py_XDECREF(what);
+    Py_XDECREF(message);
+    Py_DECREF(exc);
+    return -1;
+}

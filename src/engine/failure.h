@@ -1,0 +1,17 @@
+/* failure.h -- what went wrong while preparing, told with module, file and line.
+ * Owns:     nothing.
+ * Provides: rs_prepare_error.
+ * Depends:  session.h.
+ * Threads:  the updating thread. str() of the original exception may run Python code.
+ */
+#ifndef RS_FAILURE_H
+#define RS_FAILURE_H
+
+#include "session.h"
+
+/* Replaces the exception that is set by a PrepareError that names the module and the
+ * line, with the original as its cause; st->PrepareTimeout becomes a TimeoutError. A
+ * PrepareError stays as it is. `unit` may be NULL. Always returns -1. */
+int rs_prepare_error(rs_session *s, const rs_unit *unit);
+
+#endif

@@ -1,0 +1,381 @@
+#include "leaks.h"
+
+#include <string.h>
+
+#include "imports.h"
+#include "lookup.h"
+#include "reach.h"
+#include "snapshot.h"
+#include "threads.h"
+#include "writes.h"
+
+/* Elements that are copied before an update, all containers together. */
+#define MAX_COPIED 4000000
+
+struct rs_leaks {
+    rs_session *s;
+    int recording;
+    int ran_beside;   /* another thread may have run while the bodies did */
+    rs_reach reach;   /* until the end */
+    rs_writes writes;
+    rs_snapshot *snapshots;
+    Py_ssize_t n_snapshots, room;
+    Py_ssize_t copied; /* elements, so far */
+    rs_threads *threads;
+    rs_idmap constants; /* of the units' code, where others have run */
+};
+
+/* ---- what bodies made ---------------------------------------------------------------- */
+
+/* Is a constant one of its kind? None, small numbers, single letters are everybody's. */
+static int
+is_telling(PyObject *constant)
+{
+    if (PyUnicode_Check(constant)) {
+        return PyUnicode_GET_LENGTH(constant) > 1;
+    }
+    if (PyBytes_Check(constant)) {
+        return PyBytes_GET_SIZE(constant) > 1;
+    }
+    if (PyTuple_Check(constant)) {
+        return PyTuple_GET_SIZE(constant) > 0;
+    }
+    return PyFloat_Check(constant) || PyComplex_Check(constant) ||
+           PyAnySet_Check(constant);
+}
+
+static int
+collect_constants(rs_idmap *map, PyObject *tuple)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(tuple, i);
+        int result = 0;
+        if (PyCode_Check(constant)) {
+            result = collect_constants(map, RS_CODE(constant)->co_consts);
+        } else if (PyTuple_Check(constant)) {
+            result = collect_constants(map, constant);
+        }
+        if (result == 0 && is_telling(constant)) {
+            result = rs_idmap_set(map, constant, constant);
+        }
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+is_made_class(const rs_session *s, PyTypeObject *type)
+{
+    PyObject *dict, *module;
+    const rs_unit *u;
+    int result;
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return 0;
+    }
+    if (rs_idmap_has(&s->quiet, type)) {
+        return 1;
+    }
+    dict = PyType_GetDict(type);
+    module = PyDict_GetItemWithError(dict, s->st->names.__module__);
+    u = module != NULL ? rs_session_unit_by_name(s, module) : NULL;
+    result = u != NULL && rs_live_class(s, u, RS_HEAPTYPE(type)->ht_qualname) != type;
+    Py_DECREF(dict);
+    PyErr_Clear();
+    return result;
+}
+
+static rs_made
+is_made(PyObject *op, void *arg)
+{
+    const struct rs_leaks *leaks = arg;
+    const rs_session *s = leaks->s;
+    rs_made made = rs_idmap_has(&leaks->constants, op) ? RS_MADE_PERHAPS : RS_MADE_NOT;
+    if (PyFunction_Check(op)) {
+        return RS_FUNCTION(op)->func_builtins == s->builtins ||
+                       rs_session_unit_by_scratch(s, PyFunction_GET_GLOBALS(op)) != NULL
+                   ? RS_MADE
+                   : RS_MADE_NOT;
+    }
+    if (PyMethod_Check(op)) {
+        made = is_made(PyMethod_GET_FUNCTION(op), arg);
+        return made == RS_MADE ? made : is_made(PyMethod_GET_SELF(op), arg);
+    }
+    for (Py_ssize_t i = 0; PyTuple_Check(op) && made != RS_MADE &&
+                           i < PyTuple_GET_SIZE(op);
+         i++) {
+        made = Py_MAX(made, is_made(PyTuple_GET_ITEM(op, i), arg));
+    }
+    if (is_made_class(s, PyType_Check(op) ? RS_TYPE(op) : Py_TYPE(op))) {
+        made = RS_MADE;
+    }
+    return made;
+}
+
+/* ---- what is within reach ------------------------------------------------------------ */
+
+static int
+add_snapshot(struct rs_leaks *leaks, rs_snapshot *snap)
+{
+    if (leaks->n_snapshots == leaks->room) {
+        Py_ssize_t room = leaks->room != 0 ? leaks->room * 2 : 32;
+        rs_snapshot *grown =
+            PyMem_Realloc(leaks->snapshots, (size_t)room * sizeof(rs_snapshot));
+        if (grown == NULL) {
+            rs_snapshot_clear(snap);
+            PyErr_NoMemory();
+            return -1;
+        }
+        leaks->snapshots = grown;
+        leaks->room = room;
+    }
+    leaks->snapshots[leaks->n_snapshots++] = *snap;
+    return 0;
+}
+
+static int
+reach_dict(void *arg, PyObject *dict, PyTypeObject *type, int foreign)
+{
+    struct rs_leaks *leaks = arg;
+    rs_session *s = leaks->s;
+    if (dict == s->builtins || rs_session_unit_by_scratch(s, dict) != NULL) {
+        return 0;
+    }
+    return rs_writes_watch(&leaks->writes, dict, type, foreign && !leaks->reach.all_names);
+}
+
+static int
+reach_container(void *arg, PyObject *container)
+{
+    struct rs_leaks *leaks = arg;
+    rs_snapshot snap;
+    Py_ssize_t size = 0;
+    int result;
+    if (leaks->copied >= MAX_COPIED) {
+        leaks->reach.missed++;
+        return 0;
+    }
+    result = rs_snapshot_take(&snap, leaks->s->st, container, &size);
+    if (result != 1) {
+        return result;
+    }
+    leaks->copied += size;
+    return add_snapshot(leaks, &snap);
+}
+
+static int
+reach_attribute(void *arg, PyObject *object, PyObject *name)
+{
+    struct rs_leaks *leaks = arg;
+    rs_snapshot snap;
+    PyObject *value;
+    int result = rs_snapshot_take_attribute(&snap, object, name);
+    if (result != 1) {
+        return result;
+    }
+    value = snap.held;
+    if (add_snapshot(leaks, &snap) < 0) {
+        return -1;
+    }
+    return value != NULL ? rs_reach_container(&leaks->reach, value) : 0;
+}
+
+static const rs_reach_visitor visitor = {reach_dict, reach_container, reach_attribute};
+
+/* ---- begin, see, end ----------------------------------------------------------------- */
+
+static void
+free_leaks(rs_session *s)
+{
+    struct rs_leaks *leaks = s->leaks;
+    s->leaks = NULL;
+    if (leaks == NULL) {
+        return;
+    }
+    rs_reach_clear(&leaks->reach);
+    rs_writes_clear(&leaks->writes);
+    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
+        rs_snapshot_clear(&leaks->snapshots[i]);
+    }
+    PyMem_Free(leaks->snapshots);
+    rs_threads_free(leaks->threads);
+    rs_idmap_clear(&leaks->constants);
+    PyMem_Free(leaks);
+}
+
+int
+rs_leaks_begin(rs_session *s)
+{
+    struct rs_leaks *leaks = PyMem_Calloc(1, sizeof(struct rs_leaks));
+    if (leaks == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    leaks->s = s;
+    leaks->writes.watcher = -1;
+    s->leaks = leaks;
+    leaks->threads = rs_threads_mark();
+    if (leaks->threads == NULL ||
+        rs_reach_open(&leaks->reach, s, &visitor, leaks) < 0 ||
+        rs_writes_open(&leaks->writes, s, leaks->reach.names) < 0) {
+        free_leaks(s);
+        return -1;
+    }
+    leaks->recording = 1;
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (rs_writes_watch(&leaks->writes, s->units[i].live, NULL, 0) < 0) {
+            rs_leaks_forget(s);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+is_first_import(const rs_session *s, PyObject *module)
+{
+    PyObject *name;
+    if (s->first_imports == NULL || PyList_GET_SIZE(s->first_imports) == 0) {
+        return 0;
+    }
+    name = PyDict_GetItemWithError(PyModule_GetDict(module), s->st->names.__name__);
+    if (name == NULL || !PyUnicode_CheckExact(name)) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    return PySequence_Contains(s->first_imports, name);
+}
+
+int
+rs_leaks_see_module(rs_session *s, PyObject *module)
+{
+    struct rs_leaks *leaks = s->leaks;
+    int first;
+    if (leaks == NULL || !leaks->recording) {
+        return 0;
+    }
+    module = rs_imports_live(s, module); /* of a view, the package */
+    if (!PyModule_Check(module) ||
+        rs_session_unit_by_scratch(s, PyModule_GetDict(module)) != NULL ||
+        rs_session_unit_by_live(s, PyModule_GetDict(module)) != NULL) {
+        return 0;
+    }
+    first = is_first_import(s, module);
+    return first != 0 ? (first < 0 ? -1 : 0) : rs_reach_module(&leaks->reach, module);
+}
+
+/* Keeps the snapshots whose objects have changed. */
+static int
+drop_unchanged(struct rs_leaks *leaks)
+{
+    Py_ssize_t kept = 0;
+    int result = 0;
+    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
+        rs_snapshot *snap = &leaks->snapshots[i];
+        int changed = rs_snapshot_compare(snap, leaks->s->st);
+        if (changed == 1) {
+            leaks->snapshots[kept++] = *snap;
+            continue;
+        }
+        if (changed < 0) {
+            result = -1;
+            PyErr_Clear();
+        }
+        rs_snapshot_clear(snap);
+    }
+    leaks->n_snapshots = kept;
+    return result;
+}
+
+/* Only where other threads have run is it asked who made what. */
+static int
+look_at_threads(struct rs_leaks *leaks)
+{
+    rs_session *s = leaks->s;
+    leaks->ran_beside = rs_threads_ran(leaks->threads);
+    for (Py_ssize_t i = 0; leaks->ran_beside && i < s->n_units; i++) {
+        PyObject *code = s->units[i].code;
+        if (code != NULL &&
+            collect_constants(&leaks->constants, RS_CODE(code)->co_consts) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void
+rs_leaks_end(rs_session *s)
+{
+    struct rs_leaks *leaks = s->leaks;
+    PyObject *exc;
+    if (leaks == NULL || !leaks->recording) {
+        return;
+    }
+    exc = PyErr_GetRaisedException();
+    leaks->recording = 0;
+    if (look_at_threads(leaks) < 0) {
+        leaks->writes.lost = 1;
+        PyErr_Clear();
+    }
+    rs_writes_stop(&leaks->writes, leaks->ran_beside ? is_made : NULL, leaks);
+    if (drop_unchanged(leaks) < 0) {
+        leaks->writes.lost = 1;
+    }
+    rs_reach_clear(&leaks->reach);
+    PyErr_SetRaisedException(exc);
+}
+
+void
+rs_leaks_take_back(rs_session *s)
+{
+    struct rs_leaks *leaks = s->leaks;
+    PyObject *exc;
+    int complete;
+    if (leaks == NULL) {
+        return;
+    }
+    exc = PyErr_GetRaisedException();
+    rs_leaks_end(s);
+    complete = rs_writes_undo(&leaks->writes) && leaks->reach.missed == 0;
+    for (Py_ssize_t i = leaks->n_snapshots - 1; i >= 0; i--) {
+        if (rs_snapshot_restore(&leaks->snapshots[i], s->st,
+                                leaks->ran_beside ? is_made : NULL, leaks) != 1) {
+            PyErr_Clear();
+            complete = 0;
+        }
+    }
+    if (!complete && rs_notice(s, "RSL608", NULL, NULL, 0,
+                               "a module body changed objects outside its module, and not "
+                               "everything of that could be taken back") < 0) {
+        PyErr_Clear();
+    }
+    free_leaks(s);
+    PyErr_SetRaisedException(exc);
+}
+
+void
+rs_leaks_forget(rs_session *s)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    rs_leaks_end(s);
+    free_leaks(s);
+    PyErr_SetRaisedException(exc);
+}
+
+Py_ssize_t
+rs_leaks_holds(const rs_session *s, const PyObject *op)
+{
+    const struct rs_leaks *leaks = s->leaks;
+    Py_ssize_t count;
+    if (leaks == NULL) {
+        return 0;
+    }
+    count = rs_writes_holds(&leaks->writes, op);
+    count += 2 * rs_idmap_has(&leaks->reach.seen, op);
+    count += 2 * rs_idmap_has(&leaks->constants, op);
+    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
+        const rs_snapshot *snap = &leaks->snapshots[i];
+        count += (snap->object == op) + (snap->name == op) + (snap->held == op);
+    }
+    return count;
+}

@@ -1,0 +1,373 @@
+#include "reach.h"
+
+#include <string.h>
+
+/* How many steps from a module: a submodule's class's container is three. */
+#define MAX_DEPTH 3
+
+static int see_value(rs_reach *r, PyObject *value, int depth, int foreign);
+
+static int
+collect_names(PyObject *names, PyObject *code)
+{
+    PyObject *const lists[] = {RS_CODE(code)->co_names, RS_CODE(code)->co_consts};
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(lists[0]); i++) {
+        if (PySet_Add(names, PyTuple_GET_ITEM(lists[0], i)) < 0) {
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(lists[1]); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(lists[1], i);
+        if (PyCode_Check(constant) && collect_names(names, constant) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, void *arg)
+{
+    memset(r, 0, sizeof(*r));
+    r->s = s;
+    r->visitor = visitor;
+    r->arg = arg;
+    r->names = PySet_New(NULL);
+    if (r->names == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (s->units[i].code == NULL) {
+            r->all_names = 1;
+        } else if (collect_names(r->names, s->units[i].code) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void
+rs_reach_clear(rs_reach *r)
+{
+    Py_CLEAR(r->names);
+    rs_idmap_clear(&r->seen);
+}
+
+/* 1 and remembered if `op` is to be visited; 0 if it was, or there are too many; -1. */
+static int
+is_new(rs_reach *r, PyObject *op)
+{
+    if (rs_idmap_has(&r->seen, op)) {
+        return 0;
+    }
+    if (r->seen.used >= RS_REACH_MAX) {
+        r->missed++;
+        return 0;
+    }
+    return rs_idmap_set(&r->seen, op, op) < 0 ? -1 : 1;
+}
+
+static int
+is_container(rs_session *s, PyObject *op)
+{
+    return PyList_Check(op) || PySet_Check(op) || PyByteArray_Check(op) ||
+           PyObject_TypeCheck(op, s->st->deque_type);
+}
+
+/* Dicts and other containers, whoever has them. 1 if it was one, 0, -1. */
+static int
+see_container(rs_reach *r, PyObject *value)
+{
+    int result = PyDict_Check(value) || is_container(r->s, value);
+    if (result == 0) {
+        return 0;
+    }
+    result = is_new(r, value);
+    if (result == 1) {
+        result = PyDict_Check(value) ? r->visitor->dict(r->arg, value, NULL, 0)
+                                     : r->visitor->container(r->arg, value);
+    }
+    return result < 0 ? -1 : 1;
+}
+
+/* A list of the values under those keys of `dict` that are in `names` (a set or a tuple
+ * of str; NULL: all): what is done with them may change the dict. */
+static PyObject *
+values_of_names(PyObject *dict, PyObject *names)
+{
+    PyObject *key, *value, *values = PyList_New(0);
+    Py_ssize_t pos = 0;
+    if (values == NULL) {
+        return NULL;
+    }
+    if (names != NULL && PyTuple_Check(names)) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+            value = PyDict_GetItemWithError(dict, PyTuple_GET_ITEM(names, i));
+            if (value != NULL ? PyList_Append(values, value) < 0
+                              : PyErr_Occurred() != NULL) {
+                goto error;
+            }
+        }
+        return values;
+    }
+    while (PyDict_Next(dict, &pos, &key, &value)) {
+        int found = names == NULL;
+        if (!found && PyUnicode_CheckExact(key)) {
+            found = PySet_Contains(names, key);
+        }
+        if (found < 0 || (found && PyList_Append(values, value) < 0)) {
+            goto error;
+        }
+    }
+    return values;
+error:
+    Py_DECREF(values);
+    return NULL;
+}
+
+/* Containers among the values of a namespace. */
+static int
+see_containers(rs_reach *r, PyObject *dict, PyObject *names)
+{
+    int result = 0;
+    PyObject *values = values_of_names(dict, names);
+    if (values == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(values); i++) {
+        result = see_container(r, PyList_GET_ITEM(values, i));
+    }
+    Py_DECREF(values);
+    return result < 0 ? -1 : 0;
+}
+
+/* What a call of `function` can change: globals it names, and what it closed over. */
+static int
+see_function(rs_reach *r, PyObject *function)
+{
+    PyObject *globals = PyFunction_GET_GLOBALS(function);
+    PyObject *code = PyFunction_GET_CODE(function);
+    PyObject *closure = PyFunction_GET_CLOSURE(function);
+    int result = PyDict_Check(globals) ? is_new(r, globals) : 0;
+    if (result == 1) {
+        result = r->visitor->dict(r->arg, globals, NULL, 0);
+    }
+    if (result >= 0 && PyDict_Check(globals)) {
+        result = see_containers(r, globals, RS_CODE(code)->co_names);
+    }
+    for (Py_ssize_t i = 0; result >= 0 && closure != NULL &&
+                           i < PyTuple_GET_SIZE(closure);
+         i++) {
+        PyObject *inside = PyCell_GET(PyTuple_GET_ITEM(closure, i));
+        result = inside != NULL ? see_container(r, inside) : 0;
+    }
+    return result < 0 ? -1 : 0;
+}
+
+static int
+see_class_containers(rs_reach *r, PyTypeObject *type)
+{
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        int result;
+        PyObject *dict;
+        PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(mro, i));
+        if (!PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
+            continue;
+        }
+        dict = PyType_GetDict(base);
+        result = see_containers(r, dict, NULL);
+        Py_DECREF(dict);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+see_class(rs_reach *r, PyTypeObject *type)
+{
+    PyObject *dict;
+    int result;
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) ||
+        PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE)) {
+        return 0;
+    }
+    dict = PyType_GetDict(type);
+    result = is_new(r, dict);
+    if (result == 1) {
+        result = r->visitor->dict(r->arg, dict, type, 0);
+    }
+    Py_DECREF(dict);
+    if (result < 0 || see_class_containers(r, type) < 0) {
+        return -1;
+    }
+    return see_class_containers(r, Py_TYPE(type));
+}
+
+static int
+see_attributes(rs_reach *r, PyObject *object, PyObject *names)
+{
+    int result = 0;
+    PyObject *list = PySequence_List(names);
+    if (list == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(list); i++) {
+        if (r->attributes++ >= RS_REACH_MAX_ATTRIBUTES) {
+            r->missed++;
+            break;
+        }
+        result = r->visitor->attribute(r->arg, object, PyList_GET_ITEM(list, i));
+    }
+    Py_DECREF(list);
+    return result < 0 ? -1 : 0;
+}
+
+/* The names that methods of `type` use which the body may call: those it names, and those
+ * that operators call. Adds them to the set `names`. */
+static int
+collect_method_names(rs_reach *r, PyTypeObject *type, PyObject *names)
+{
+    PyObject *key, *value;
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        Py_ssize_t pos = 0;
+        PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(mro, i));
+        PyObject *dict;
+        if (!PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
+            continue;
+        }
+        dict = PyType_GetDict(base);
+        while (PyDict_Next(dict, &pos, &key, &value)) {
+            int found = PyUnicode_CheckExact(key) && PyFunction_Check(value);
+            if (found && !r->all_names && PyUnicode_READ_CHAR(key, 0) != '_') {
+                found = PySet_Contains(r->names, key);
+            }
+            if (found > 0) {
+                found = collect_names(names, PyFunction_GET_CODE(value));
+            }
+            if (found < 0) {
+                Py_DECREF(dict);
+                return -1;
+            }
+        }
+        Py_DECREF(dict);
+    }
+    return 0;
+}
+
+static int
+see_instance(rs_reach *r, PyObject *object)
+{
+    int result = -1;
+    PyObject *names;
+    if (!PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)) {
+        return 0;
+    }
+    names = PySet_New(r->names);
+    if (names != NULL && collect_method_names(r, Py_TYPE(object), names) == 0) {
+        result = see_attributes(r, object, names);
+    }
+    Py_XDECREF(names);
+    return result < 0 ? -1 : see_class_containers(r, Py_TYPE(object));
+}
+
+static int
+see_namespace(rs_reach *r, PyObject *dict, int depth, int foreign)
+{
+    int result = 0;
+    PyObject *values = values_of_names(dict, r->all_names ? NULL : r->names);
+    if (values == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(values); i++) {
+        result = see_value(r, PyList_GET_ITEM(values, i), depth, foreign);
+    }
+    Py_DECREF(values);
+    return result < 0 ? -1 : 0;
+}
+
+/* 1 if the module may not be updated, 0, -1. */
+static int
+is_foreign(rs_reach *r, PyObject *module)
+{
+    rs_session *s = r->s;
+    int allowed;
+    PyObject *answer, *name;
+    name = PyDict_GetItemWithError(PyModule_GetDict(module), s->st->names.__name__);
+    if (name == NULL || !PyUnicode_CheckExact(name)) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    if (s->allowed == NULL || s->allowed == Py_None) {
+        return 0;
+    }
+    answer = PyObject_CallFunctionObjArgs(s->allowed, name, module, NULL);
+    if (answer == NULL) {
+        return -1;
+    }
+    allowed = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return allowed < 0 ? -1 : !allowed;
+}
+
+static int
+see_module(rs_reach *r, PyObject *module, int depth)
+{
+    PyObject *dict = PyModule_GetDict(module);
+    int foreign, result = is_new(r, module);
+    if (result != 1) {
+        return result;
+    }
+    foreign = is_foreign(r, module);
+    result = foreign < 0 ? -1 : is_new(r, dict);
+    if (result == 1) {
+        result = r->visitor->dict(r->arg, dict, NULL, foreign);
+    }
+    return result < 0 ? -1 : see_namespace(r, dict, depth, foreign);
+}
+
+/* What a name that the body reads may be. */
+static int
+see_value(rs_reach *r, PyObject *value, int depth, int foreign)
+{
+    int result = see_container(r, value);
+    if (result != 0 || depth > MAX_DEPTH) {
+        return result < 0 ? -1 : 0;
+    }
+    if (PyModule_Check(value)) {
+        return see_module(r, value, depth + 1);
+    }
+    if (foreign) {
+        return 0;
+    }
+    if (PyMethod_Check(value)) {
+        PyObject *self = PyMethod_GET_SELF(value);
+        if (PyFunction_Check(PyMethod_GET_FUNCTION(value)) &&
+            see_function(r, PyMethod_GET_FUNCTION(value)) < 0) {
+            return -1;
+        }
+        return see_value(r, self, depth + 1, foreign);
+    }
+    result = is_new(r, value);
+    if (result != 1) {
+        return result;
+    }
+    if (PyFunction_Check(value)) {
+        return see_function(r, value);
+    }
+    return PyType_Check(value) ? see_class(r, RS_TYPE(value)) : see_instance(r, value);
+}
+
+int
+rs_reach_module(rs_reach *r, PyObject *module)
+{
+    return see_module(r, module, 1);
+}
+
+int
+rs_reach_container(rs_reach *r, PyObject *value)
+{
+    return see_container(r, value) < 0 ? -1 : 0;
+}

@@ -1,0 +1,54 @@
+/* reach.h -- the live objects that a module body can change through the names it reads.
+ * Owns:     the set of names, the objects that were seen already.
+ * Provides: rs_reach_open, rs_reach_module, rs_reach_container, rs_reach_clear.
+ * Depends:  session.h.
+ * Threads:  the updating thread. Runs no user code: namespaces are read directly.
+ * Invariants:
+ *   E1  one attribute step (DESIGN rule 2), and what the functions and methods that are
+ *       one step away do with names of their own: `@core.register` changes a list that
+ *       the body never names.
+ *   E2  of modules that may not be updated (the standard library) only what the body
+ *       names itself: their own housekeeping is theirs.
+ *   E3  at most RS_REACH_MAX objects and RS_REACH_MAX_ATTRIBUTES attributes.
+ */
+#ifndef RS_REACH_H
+#define RS_REACH_H
+
+#include "session.h"
+
+#define RS_REACH_MAX 4000
+#define RS_REACH_MAX_ATTRIBUTES 20000
+
+typedef struct {
+    /* A dict whose writes matter. `type` if it is a class's; of a foreign module's only
+     * the keys in rs_reach.names matter. 0 or -1. */
+    int (*dict)(void *arg, PyObject *dict, PyTypeObject *type, int foreign);
+    /* A list, set, deque or bytearray. */
+    int (*container)(void *arg, PyObject *container);
+    /* An attribute that an instance may have; give its value to rs_reach_container. */
+    int (*attribute)(void *arg, PyObject *object, PyObject *name);
+} rs_reach_visitor;
+
+typedef struct {
+    rs_session *s;
+    const rs_reach_visitor *visitor;
+    void *arg;
+    PyObject *names; /* set of str: what bodies and the functions in them read */
+    int all_names;   /* a unit's code is not known: it may read anything */
+    rs_idmap seen;
+    Py_ssize_t attributes; /* that were looked at */
+    Py_ssize_t missed;     /* what was left out because of the limits */
+} rs_reach;
+
+/* Collects the names of all units' code. 0 or -1. */
+int rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, void *arg);
+
+/* Visits what can be reached through `module`. 0 or -1. */
+int rs_reach_module(rs_reach *r, PyObject *module);
+
+/* Visits `value` if it is a container. 0 or -1. */
+int rs_reach_container(rs_reach *r, PyObject *value);
+
+void rs_reach_clear(rs_reach *r);
+
+#endif

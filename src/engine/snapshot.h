@@ -1,0 +1,53 @@
+/* snapshot.h -- what a container or an attribute held, and putting that back.
+ * Owns:     a reference to the object and to what it held.
+ * Provides: rs_snapshot_take, rs_snapshot_take_attribute, rs_snapshot_compare,
+ *           rs_snapshot_restore, rs_snapshot_clear.
+ * Depends:  state.h.
+ * Threads:  the GIL is held, and nobody else sees a half-restored container.
+ * Invariants:
+ *   P1  no code of the object's class runs: the methods of list, set, deque, bytearray
+ *       and object are called, whatever a subclass made of them. (set.discard of what a
+ *       body made hashes that.)
+ *   P2  what was added since is known by address only, never kept alive.
+ */
+#ifndef RS_SNAPSHOT_H
+#define RS_SNAPSHOT_H
+
+#include "made.h"
+#include "state.h"
+
+typedef enum {
+    RS_SNAPSHOT_LIST,
+    RS_SNAPSHOT_SET,
+    RS_SNAPSHOT_DEQUE,
+    RS_SNAPSHOT_BYTES,
+    RS_SNAPSHOT_ATTRIBUTE
+} rs_snapshot_kind;
+
+typedef struct {
+    rs_snapshot_kind kind;
+    PyObject *object;
+    PyObject *name;     /* of an attribute */
+    PyObject *held;     /* list, set, bytes; value or NULL of an attribute */
+    const void **after; /* contents when compared, if these differ */
+    Py_ssize_t n_after;
+} rs_snapshot;
+
+/* 1 and *size (elements), 0 if `object` is nothing to take a snapshot of, -1. */
+int rs_snapshot_take(rs_snapshot *snap, rs_state *st, PyObject *object, Py_ssize_t *size);
+
+/* Of an instance's attribute that can be read without running code (in its dict, or a
+ * slot): 1, else 0, or -1. snap->held is NULL where only the class has it or nothing. */
+int rs_snapshot_take_attribute(rs_snapshot *snap, PyObject *object, PyObject *name);
+
+/* 1 if the contents are not what they were (and are now remembered), 0, or -1. */
+int rs_snapshot_compare(rs_snapshot *snap, rs_state *st);
+
+/* After rs_snapshot_compare gave 1. made NULL: everything as it was; else only what was
+ * made is removed, and what perhaps was made where that explains all that has changed.
+ * 1: as it was; 0: something is left; -1. */
+int rs_snapshot_restore(rs_snapshot *snap, rs_state *st, rs_made_test made, void *arg);
+
+void rs_snapshot_clear(rs_snapshot *snap);
+
+#endif

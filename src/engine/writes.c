@@ -1,0 +1,431 @@
+#include "writes.h"
+
+#include <string.h>
+
+#define CAPSULE "resoul._engine.writes"
+
+/* Keys that can be looked up without running code of theirs. */
+static int
+is_plain_key(PyObject *key)
+{
+    return PyUnicode_CheckExact(key) || PyLong_CheckExact(key) ||
+           PyBytes_CheckExact(key) || PyFunction_Check(key);
+}
+
+/* `array` with room for one more; NULL with MemoryError, and `array` stays valid. */
+static void *
+reserve(void *array, Py_ssize_t used, Py_ssize_t *room, size_t size)
+{
+    Py_ssize_t wanted = *room != 0 ? *room * 2 : 32;
+    void *grown;
+    if (used < *room) {
+        return array;
+    }
+    grown = PyMem_Realloc(array, (size_t)wanted * size);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    *room = wanted;
+    return grown;
+}
+
+/* ---- recording ---------------------------------------------------------------------- */
+
+static rs_watched_dict *
+find_dict(const rs_writes *w, PyObject *dict)
+{
+    PyObject *place = rs_idmap_get(&w->index, dict);
+    return place != NULL ? &w->dicts[PyLong_AsSsize_t(place)] : NULL;
+}
+
+static int
+add_write(rs_writes *w, const rs_watched_dict *d, PyObject *key, PyObject *old,
+          const void *now)
+{
+    rs_write *write, *grown;
+    Py_ssize_t number = d - w->dicts;
+    if (w->n_writes > 0) {
+        /* A counter in a loop: one record is enough. */
+        write = &w->writes[w->n_writes - 1];
+        if (write->dict == number && write->key == key && write->now == old) {
+            write->now = now;
+            return 0;
+        }
+    }
+    grown = reserve(w->writes, w->n_writes, &w->writes_room, sizeof(rs_write));
+    if (grown == NULL) {
+        return -1;
+    }
+    w->writes = grown;
+    write = &w->writes[w->n_writes++];
+    write->dict = number;
+    write->key = Py_NewRef(key);
+    write->old = Py_XNewRef(old);
+    write->now = now;
+    return 0;
+}
+
+/* A removal loses the place in the order, and a key with code of its own can't be looked
+ * up here: then the contents are copied, once. */
+static int
+copy_contents(const rs_writes *w, rs_watched_dict *d)
+{
+    if (d->copy != NULL || d->type != NULL) {
+        return 0;
+    }
+    d->copied_at = w->n_writes;
+    d->shared = 0;
+    d->copy = PyDict_Copy(d->dict);
+    return d->copy != NULL ? 0 : -1;
+}
+
+static int
+record_key(rs_writes *w, rs_watched_dict *d, PyObject *key, PyObject *now)
+{
+    PyObject *old;
+    if (d->named_only && !(PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1)) {
+        return 0;
+    }
+    if (!is_plain_key(key)) {
+        d->opaque = 1;
+        return copy_contents(w, d);
+    }
+    if (now == NULL && !PyODict_Check(d->dict) && copy_contents(w, d) < 0) {
+        return -1;
+    }
+    /* 3.12.1 reports some additions as modifications: only the dict knows. */
+    old = PyDict_GetItemWithError(d->dict, key);
+    if (old == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    return add_write(w, d, key, old, now);
+}
+
+/* All of `contents` is removed from the dict (gone) or put into it. */
+static int
+record_all(rs_writes *w, rs_watched_dict *d, PyObject *contents, int gone)
+{
+    PyObject *key, *value;
+    Py_ssize_t pos = 0;
+    if (copy_contents(w, d) < 0) {
+        return -1;
+    }
+    while (PyDict_Next(contents, &pos, &key, &value)) {
+        if (!is_plain_key(key)) {
+            d->opaque = 1;
+        } else if (add_write(w, d, key, gone ? value : NULL, gone ? NULL : value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+record_event(rs_writes *w, PyDict_WatchEvent event, PyObject *dict, PyObject *key,
+             PyObject *value)
+{
+    rs_watched_dict *d = find_dict(w, dict);
+    if (d == NULL || !w->recording) {
+        return 0;
+    }
+    if (w->s->thread != PyThread_get_thread_ident()) {
+        d->shared = 1;
+        return 0;
+    }
+    if (value != NULL && (PyObject *)Py_TYPE(value) == w->s->st->SysModules_Type) {
+        return 0; /* the engine's own proxy comes and goes with imports.c */
+    }
+    switch (event) {
+    case PyDict_EVENT_ADDED:
+    case PyDict_EVENT_MODIFIED:
+    case PyDict_EVENT_DELETED:
+        return record_key(w, d, key, event == PyDict_EVENT_DELETED ? NULL : value);
+    case PyDict_EVENT_CLONED: /* an empty dict becomes a copy of `key` */
+        return record_all(w, d, key, 0);
+    case PyDict_EVENT_CLEARED:
+        return record_all(w, d, dict, 1);
+    case PyDict_EVENT_DEALLOCATED:
+    default:
+        return 0;
+    }
+}
+
+/* CPython gives no argument to watchers; the interpreter's dict leads to the session. */
+static int
+on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    PyObject *store = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    PyObject *capsule = store != NULL ? PyDict_GetItemString(store, CAPSULE) : NULL;
+    if (capsule != NULL) {
+        rs_writes *w = PyCapsule_GetPointer(capsule, CAPSULE);
+        if (w != NULL && record_event(w, event, dict, key, value) < 0) {
+            w->lost = 1;
+        }
+    }
+    PyErr_Clear();
+    PyErr_SetRaisedException(exc);
+    return 0;
+}
+
+static int
+take_watcher(rs_writes *w)
+{
+    int result = -1;
+    PyObject *capsule, *store = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    w->watcher = PyDict_AddWatcher(on_dict_event);
+    if (w->watcher < 0 || store == NULL) {
+        PyErr_Clear(); /* no id left */
+        return 0;
+    }
+    capsule = PyCapsule_New(w, CAPSULE, NULL);
+    if (capsule != NULL) {
+        result = PyDict_SetItemString(store, CAPSULE, capsule);
+        Py_DECREF(capsule);
+    }
+    if (result < 0) {
+        PyDict_ClearWatcher(w->watcher);
+        w->watcher = -1;
+    }
+    return result;
+}
+
+int
+rs_writes_open(rs_writes *w, rs_session *s, PyObject *names)
+{
+    memset(w, 0, sizeof(*w));
+    w->s = s;
+    w->names = names;
+    w->watcher = -1;
+    w->recording = 1;
+    return take_watcher(w);
+}
+
+int
+rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only)
+{
+    PyObject *place;
+    rs_watched_dict *d, *grown;
+    if (!w->recording || rs_idmap_has(&w->index, dict)) {
+        return 0;
+    }
+    grown = reserve(w->dicts, w->n_dicts, &w->dicts_room, sizeof(rs_watched_dict));
+    if (grown == NULL) {
+        return -1;
+    }
+    w->dicts = grown;
+    place = PyLong_FromSsize_t(w->n_dicts);
+    if (place == NULL || rs_idmap_set(&w->index, dict, place) < 0) {
+        Py_XDECREF(place);
+        return -1;
+    }
+    Py_DECREF(place);
+    d = &w->dicts[w->n_dicts++];
+    memset(d, 0, sizeof(*d));
+    d->dict = Py_NewRef(dict);
+    d->type = (PyTypeObject *)Py_XNewRef((PyObject *)type);
+    d->named_only = named_only;
+    if (w->watcher >= 0) {
+        return PyDict_Watch(w->watcher, dict);
+    }
+    d->copy = PyDict_Copy(dict);
+    return d->copy != NULL ? 0 : -1;
+}
+
+/* ---- the end of recording ----------------------------------------------------------- */
+
+static uint64_t
+fingerprint(PyObject *dict)
+{
+    PyObject *key, *value;
+    Py_ssize_t pos = 0;
+    uint64_t print = (uint64_t)PyDict_GET_SIZE(dict);
+    while (PyDict_Next(dict, &pos, &key, &value)) {
+        print = (print ^ (uintptr_t)key) * 0x9E3779B97F4A7C15ULL;
+        print = (print ^ (uintptr_t)value ^ (print >> 29)) * 0x9E3779B97F4A7C15ULL;
+    }
+    return print;
+}
+
+/* Without a watcher: the writes are what differs between copy and dict. */
+static int
+compare_with_copy(rs_writes *w, rs_watched_dict *d, rs_made_test made, void *arg)
+{
+    PyObject *key, *value;
+    Py_ssize_t pos = 0;
+    PyObject *copy = d->copy;
+    d->copy = NULL; /* restoring the order is not worth what others may have written */
+    while (PyDict_Next(d->dict, &pos, &key, &value)) {
+        PyObject *old = is_plain_key(key) ? PyDict_GetItemWithError(copy, key) : value;
+        int named = !d->named_only ||
+                    (PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1);
+        if (old != value && named && (made == NULL || made(value, arg) != RS_MADE_NOT) &&
+            add_write(w, d, key, old, value) < 0) {
+            Py_DECREF(copy);
+            return -1;
+        }
+    }
+    pos = 0;
+    while (made == NULL && PyDict_Next(copy, &pos, &key, &value)) {
+        if (is_plain_key(key) && PyDict_GetItemWithError(d->dict, key) == NULL &&
+            add_write(w, d, key, value, NULL) < 0) {
+            Py_DECREF(copy);
+            return -1;
+        }
+    }
+    Py_DECREF(copy);
+    return 0;
+}
+
+void
+rs_writes_stop(rs_writes *w, rs_made_test made, void *arg)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    if (!w->recording) {
+        PyErr_SetRaisedException(exc);
+        return;
+    }
+    w->recording = 0;
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        rs_watched_dict *d = &w->dicts[i];
+        if (w->watcher >= 0) {
+            PyDict_Unwatch(w->watcher, d->dict);
+        } else if (d->copy != NULL && compare_with_copy(w, d, made, arg) < 0) {
+            w->lost = 1;
+        }
+        if (d->copy != NULL) {
+            d->print = fingerprint(d->dict);
+        }
+    }
+    if (w->watcher >= 0) {
+        PyObject *store = PyInterpreterState_GetDict(PyInterpreterState_Get());
+        PyDict_ClearWatcher(w->watcher);
+        w->watcher = -1;
+        if (store != NULL && PyDict_GetItemString(store, CAPSULE) != NULL) {
+            PyDict_DelItemString(store, CAPSULE);
+        }
+    }
+    w->names = NULL;
+    PyErr_Clear();
+    PyErr_SetRaisedException(exc);
+}
+
+/* ---- undoing ------------------------------------------------------------------------ */
+
+static int
+put_back(const rs_watched_dict *d, PyObject *key, PyObject *old)
+{
+    if (d->type != NULL) {
+        /* Not into the dict: slots and caches of the class must follow (hazard 13). */
+        return PyType_Type.tp_setattro((PyObject *)d->type, key, old);
+    }
+    if (PyODict_Check(d->dict)) {
+        return old != NULL ? PyODict_SetItem(d->dict, key, old)
+                           : PyODict_DelItem(d->dict, key);
+    }
+    return old != NULL ? PyDict_SetItem(d->dict, key, old) : PyDict_DelItem(d->dict, key);
+}
+
+/* 1 if put back, 0 if somebody else has written there since, -1. */
+static int
+undo_write(const rs_writes *w, const rs_write *write)
+{
+    const rs_watched_dict *d = &w->dicts[write->dict];
+    PyObject *current = PyDict_GetItemWithError(d->dict, write->key);
+    if (current == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    if (current == write->old) {
+        return 1;
+    }
+    if (current != write->now) {
+        return 0;
+    }
+    return put_back(d, write->key, write->old) < 0 ? -1 : 1;
+}
+
+/* Everything at once, in the old order: only where no other thread has written. What is
+ * removed is kept alive until the dict is whole again. */
+static int
+restore_whole(const rs_watched_dict *d)
+{
+    int result;
+    PyObject *present = PyDict_Copy(d->dict);
+    if (present == NULL) {
+        return -1;
+    }
+    PyDict_Clear(d->dict);
+    result = PyDict_Update(d->dict, d->copy);
+    Py_DECREF(present);
+    return result;
+}
+
+static int
+is_whole(const rs_watched_dict *d)
+{
+    return d->copy != NULL && !d->shared && !PyODict_Check(d->dict);
+}
+
+int
+rs_writes_undo(rs_writes *w)
+{
+    int complete = !w->lost;
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        rs_watched_dict *d = &w->dicts[i];
+        if (d->copy == NULL) {
+            continue;
+        }
+        d->shared |= d->print != fingerprint(d->dict);
+        if (!is_whole(d) || restore_whole(d) < 0) {
+            d->shared = 1; /* key by key, then, as far as keys can be looked up */
+            complete = complete && !d->opaque;
+        }
+    }
+    for (Py_ssize_t i = w->n_writes - 1; i >= 0; i--) {
+        const rs_write *write = &w->writes[i];
+        const rs_watched_dict *d = &w->dicts[write->dict];
+        if (is_whole(d) && i >= d->copied_at) {
+            continue;
+        }
+        if (undo_write(w, write) != 1) {
+            complete = 0;
+        }
+    }
+    PyErr_Clear();
+    return complete;
+}
+
+void
+rs_writes_clear(rs_writes *w)
+{
+    rs_writes taken = *w; /* releasing may run Python code */
+    memset(w, 0, sizeof(*w));
+    w->watcher = -1;
+    for (Py_ssize_t i = 0; i < taken.n_writes; i++) {
+        Py_DECREF(taken.writes[i].key);
+        Py_XDECREF(taken.writes[i].old);
+    }
+    for (Py_ssize_t i = 0; i < taken.n_dicts; i++) {
+        Py_DECREF(taken.dicts[i].dict);
+        Py_XDECREF(taken.dicts[i].type);
+        Py_XDECREF(taken.dicts[i].copy);
+    }
+    PyMem_Free(taken.writes);
+    PyMem_Free(taken.dicts);
+    rs_idmap_clear(&taken.index);
+}
+
+Py_ssize_t
+rs_writes_holds(const rs_writes *w, const PyObject *op)
+{
+    Py_ssize_t count = rs_idmap_has(&w->index, op);
+    for (Py_ssize_t i = 0; i < w->n_writes; i++) {
+        count += (w->writes[i].key == op) + (w->writes[i].old == op);
+    }
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        count += (w->dicts[i].dict == op) + ((PyObject *)w->dicts[i].type == op) +
+                 (w->dicts[i].copy == op);
+    }
+    return count;
+}

@@ -1,0 +1,69 @@
+/* writes.h -- what the updating thread writes into watched dicts, and undoing it.
+ * Owns:     a dict watcher while recording, and a reference to each watched dict, to old
+ *           values, and to the contents before a first removal.
+ * Provides: rs_writes_open, rs_writes_watch, rs_writes_stop, rs_writes_undo,
+ *           rs_writes_clear, rs_writes_holds.
+ * Depends:  session.h.
+ * Threads:  the updating thread; the watcher's callback runs in any, under the GIL.
+ * Invariants:
+ *   B1  one watcher id, taken by open and given back by stop; no id left: contents are
+ *       compared with a copy instead.
+ *   B2  a value is put back only where the dict still has what the updating thread wrote
+ *       there: what other threads wrote stays.
+ *   B3  old values are kept alive, new ones are known by address only.
+ */
+#ifndef RS_WRITES_H
+#define RS_WRITES_H
+
+#include "made.h"
+#include "session.h"
+
+typedef struct {
+    PyObject *dict;
+    PyTypeObject *type;   /* the class whose dict it is, or NULL */
+    int named_only;       /* only keys in `names` matter */
+    PyObject *copy;       /* contents before the first removal, or NULL */
+    Py_ssize_t copied_at; /* number of writes recorded before it */
+    int shared;           /* another thread has written since the copy */
+    int opaque;           /* a key was written that can't be looked up */
+    uint64_t print;       /* of the contents when recording stopped, where copied */
+} rs_watched_dict;
+
+typedef struct {
+    Py_ssize_t dict; /* index into dicts */
+    PyObject *key;
+    PyObject *old;   /* NULL: there was none */
+    const void *now; /* NULL: removed */
+} rs_write;
+
+typedef struct {
+    rs_session *s;
+    PyObject *names;
+    int watcher;   /* -1: none */
+    int recording;
+    int lost;      /* out of memory in the callback: something is not recorded */
+    rs_idmap index; /* dict -> int: its place in dicts */
+    rs_watched_dict *dicts;
+    Py_ssize_t n_dicts, dicts_room;
+    rs_write *writes;
+    Py_ssize_t n_writes, writes_room;
+} rs_writes;
+
+/* `names`: set of str, borrowed until rs_writes_stop. 0 or -1. */
+int rs_writes_open(rs_writes *w, rs_session *s, PyObject *names);
+
+/* 0 or -1. */
+int rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only);
+
+/* Nothing is watched any more. `made` is asked only where no watcher told, NULL: all was
+ * made. Keeps a pending exception. */
+void rs_writes_stop(rs_writes *w, rs_made_test made, void *arg);
+
+/* Newest first. No exception comes out: 1 if all is as it was, 0 if something is left. */
+int rs_writes_undo(rs_writes *w);
+
+void rs_writes_clear(rs_writes *w);
+
+Py_ssize_t rs_writes_holds(const rs_writes *w, const PyObject *op);
+
+#endif
