@@ -1,0 +1,497 @@
+"""Functions of every kind, decorators, factories of closures."""
+
+import dataclasses
+import itertools
+
+from .data import Data
+from .feature import Edit, Feature, Use, indent, other
+
+
+@dataclasses.dataclass(frozen=True)
+class Param:
+    name: str
+    default: str = ""
+    star: str = ""  # "*rest" or "**named" instead of a name
+
+    def text(self):
+        return self.star or self.name + (f"={self.default}" if self.default else "")
+
+
+def signature(params):
+    return ", ".join(one.text() for one in params)
+
+
+def returned(params):
+    """What a body returns of its parameters."""
+    return "".join(f", {one.name or one.star.lstrip('*')}" for one in params)
+
+
+def arguments(params):
+    """Two ways to call: with what must be given, and with everything."""
+    few, full, keywords = [], [], False
+    for number, one in enumerate(params, 1):
+        if one.star:
+            keywords = True
+            continue
+        given = f"{one.name}={number}" if keywords else str(number)
+        full.append(given)
+        if not one.default:
+            few.append(given)
+    return ", ".join(few), ", ".join(full)
+
+
+def changed_params(rng, params, defaults):
+    """Another signature: a default changed, a parameter added, removed or made a keyword."""
+    n = str(rng.randint(1, 99))
+    choices = [(Param("x"),), (Param("x"), Param("y", n)), (Param("x"), Param("", star="*rest"), Param("k", n)),
+               (Param("a", "1"), Param("", star="**named")), (), (Param("a"), Param("b"))]  # fmt: skip
+    if defaults:
+        choices += [(Param("x"), Param("z", rng.choice(defaults)))] * 2
+    return rng.choice([one for one in choices if one != params])
+
+
+KINDS = ("plain", "generator", "coroutine", "stream")
+
+
+def define(kind, name, params, value, generic=False, result=""):
+    """Text of a function of a kind that returns (or yields) `value`."""
+    start = "async def" if kind in ("coroutine", "stream") else "def"
+    end = (
+        f"yield {value}\nyield 0\n"
+        if kind in ("generator", "stream")
+        else f"return {value}\n"
+    )
+    return (
+        f"{start} {name}{'[T]' * generic}({params}){f' -> {result}' if result else ''}:\n",
+        end,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Function(Feature):
+    kind: str = "plain"
+    params: tuple = (Param("x"),)
+    number: int = 1
+    doc: str = ""
+    reads: tuple = ()  # global names that the body returns too
+    decorators: tuple = ()
+    inner: int = 0  # a constant of a nested function that the body calls
+    generic: bool = False
+    result: str = ""
+    attribute: int = 0  # f.mark = ...
+
+    @property
+    def needs(self):
+        loose = {one.default for one in self.params if one.default.isidentifier()}
+        decorators = {one.partition("(")[0] for one in self.decorators}
+        return frozenset(
+            loose | set(self.reads) | {one for one in decorators if "." not in one}
+        )
+
+    def text(self):
+        value = f'"{self.name}", {self.number}{returned(self.params)}'
+        value += "".join(f", {one}" for one in self.reads) + ", inner(0)" * bool(
+            self.inner
+        )
+        head, end = define(
+            self.kind,
+            self.name,
+            signature(self.params),
+            value,
+            self.generic,
+            self.result,
+        )
+        body = f'"""{self.doc}"""\n' if self.doc else ""
+        body += f"def inner(v):\n    return v, {self.inner}\n\n" if self.inner else ""
+        mark = f"\n\n{self.name}.mark = {self.attribute}\n" if self.attribute else ""
+        return (
+            "".join(f"@{one}\n" for one in self.decorators)
+            + head
+            + indent(body + end)
+            + mark
+        )
+
+    def edits(self, rng, names):
+        defaults = [one.name for one in names.before if can_be_default(one)]
+        found = [
+            Edit("function body", self.but(number=other(rng, self.number))),
+            Edit(
+                "function signature",
+                self.but(params=changed_params(rng, self.params, defaults)),
+            ),
+            Edit("docstring", self.but(doc=f"about {rng.randint(1, 99)}")),
+            Edit("nested function", self.but(inner=other(rng, self.inner))),
+            Edit("type parameters", self.but(generic=not self.generic)),
+            Edit(
+                "annotations",
+                self.but(result=rng.choice(["int", "'Later'", "list[int]"])),
+            ),
+            Edit("function attribute", self.but(attribute=other(rng, self.attribute))),
+        ]
+        if not self.caches():
+            found.append(
+                Edit(
+                    "function kind",
+                    self.but(kind=rng.choice([k for k in KINDS if k != self.kind])),
+                )
+            )
+        uses = [use for one in names.of(Decorator) for use in one.applied(rng)]
+        if self.kind == "plain" and not any(
+            one.default in ("[]", "{}") for one in self.params
+        ):
+            uses += ["functools.lru_cache(maxsize=8)", "functools.cache"]
+        if uses:
+            found.append(
+                Edit(
+                    "decorator added",
+                    self.but(decorators=(rng.choice(uses), *self.decorators)),
+                )
+            )
+        if self.decorators:
+            found.append(
+                Edit("decorator removed", self.but(decorators=self.decorators[1:]))
+            )
+            changed = [one for one in uses if one != self.decorators[0]]
+            if changed:
+                found.append(
+                    Edit(
+                        "decorator changed",
+                        self.but(
+                            decorators=(rng.choice(changed), *self.decorators[1:])
+                        ),
+                    )
+                )
+        return found
+
+    def caches(self):
+        return any(one.startswith("functools.") for one in self.decorators)
+
+    def shape(self):
+        """What object the name means: a function, or whatever the outermost decorator makes."""
+        first = self.decorators[0] if self.decorators else ""
+        return first if first.startswith(("functools.", "Wrapper")) else "function"
+
+    def uses(self):
+        found = [Use(f"call(M.{self.name}, {args})") for args in arguments(self.params)]
+        return [
+            *found,
+            Use(f"str(inspect.signature(M.{self.name}))"),
+            Use(f"doc(M.{self.name})"),
+        ]
+
+    def holds(self):
+        name = f"M.{self.name}"
+        found = {
+            "function": name,
+            "imported": f"holder.M_{self.name}",
+            "partial": f"partial({name})",
+            "default": f"(lambda *a, f={name}: f(*a))",
+            "closure": f"(lambda f: lambda *a, **k: f(*a, **k))({name})",
+            "callbacks": f"[{name}, {{'one': {name}}}]",
+            "key": f"{{{name}: 'found'}}",
+            "weak": f"weakref.ref({name})",
+            "method": f"type('Holder', (), {{'run': {name}}})().run",
+        }
+        if self.shape() == "function" and self.decorators:
+            found["wrapped"] = f"getattr({name}, '__wrapped__', {name})"
+        if (
+            self.kind == "generator"
+            and not self.decorators
+            and arguments(self.params)[0] in ("", "1")
+        ):
+            found["suspended"] = f"suspend({name}, {arguments(self.params)[0]})"
+        return found
+
+    def held_uses(self, key):
+        few, full = arguments(self.params)
+        name = f"M.{self.name}"
+        return {
+            "function": [
+                Use(f"call(H, {full})"),
+                Use("D(H)"),
+                Use(f"H is {name}", "=bool True"),
+            ],
+            "imported": [
+                Use(f"holder.M_{self.name} is {name}", "=bool True"),
+                Use(f"call(H, {few})"),
+            ],
+            "callbacks": [
+                Use(f"call(H[0], {full})"),
+                Use(f"H[1]['one'] is {name}", "=bool True"),
+            ],
+            "default": [Use(f"call(H, {few})")] if "=" not in few else [],
+            "key": [Use(f"H[{name}]", "=str 'found'")],
+            "weak": [Use(f"H() is {name}", "=bool True")],
+            "method": [Use("call(H)")] if self.params and few else [],
+        }.get(key, [Use(f"call(H, {args})") for args in (few, full)])
+
+    def held_after(self, history, key):
+        if not all(isinstance(one, Function) for one in history):
+            return []
+        if key == "suspended":
+            return [Use("rest(H)", "=str '[0]'")]
+        if key == "wrapped" and len({one.decorators for one in (*history, self)}) > 1:
+            return []
+        if len({one.shape() for one in (*history, self)}) > 1:
+            return [
+                Use(use.text, "either")
+                for use in self.held_uses(key)
+                if use.expect == "fresh" and "D(" not in use.text
+            ]
+        if self.shape().startswith("Wrapper"):
+            return [
+                use
+                for use in self.held_uses(key)
+                if use.expect == "fresh" and "D(" not in use.text
+            ]
+        return self.held_uses(key)
+
+    def touches(self, rng):
+        return (
+            [("function", f"H.runtime = {rng.randint(1, 9)}")]
+            if self.shape() == "function"
+            else []
+        )
+
+
+def can_be_default(feature):
+    from .classes import Class
+
+    return isinstance(feature, (Function, Class)) or (
+        isinstance(feature, Data)
+        and feature.kind in ("sentinel", "lock", "dict", "int")
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Decorator(Feature):
+    """style: wraps, bare (no wraps), arguments, class (an object that is called), register (gives back the function)"""
+
+    style: str
+    number: int = 1
+    captured: int = 0  # a variable of the decorator that the wrapper reads
+
+    def text(self):
+        return {
+            "wraps": self.wrapping("@functools.wraps(fn)\n"),
+            "bare": self.wrapping(""),
+            "arguments": f"def {self.name}(amount):\n" + indent(self.wrapping("@functools.wraps(fn)\n", "decorate", ", amount") + "return decorate\n"),
+            "class": f"class {self.name}:\n"
+            "    def __init__(self, fn):\n        functools.update_wrapper(self, fn)\n        self.fn = fn\n\n"
+            f"    def __call__(self, *args, **kwargs):\n        return {self.number}, self.fn(*args, **kwargs)\n",
+            "register": f"{self.name}_all = []\n\n\ndef {self.name}(fn):\n    {self.name}_all.append(fn)\n    return fn\n",
+        }[self.style]  # fmt: skip
+
+    def wrapping(self, wraps, name="", extra=""):
+        captured = f"captured = {self.captured}\n\n" if self.captured else ""
+        extra += ", captured" if self.captured else ""
+        wrapper = f"def wrapper(*args, **kwargs):\n    return {self.number}{extra}, fn(*args, **kwargs)\n\nreturn wrapper\n"
+        return f"def {name or self.name}(fn):\n" + indent(captured + wraps + wrapper)
+
+    @property
+    def binds(self):
+        return frozenset(
+            {self.name, f"{self.name}_all"} if self.style == "register" else {self.name}
+        )
+
+    def applied(self, rng):
+        return [
+            f"{self.name}({rng.randint(1, 9)})"
+            if self.style == "arguments"
+            else self.name
+        ]
+
+    def edits(self, rng, names):
+        if self.style == "register":
+            return []
+        found = [Edit("wrapper body", self.but(number=other(rng, self.number)))]
+        if self.style != "class":
+            found.append(
+                Edit(
+                    "wrapper captures",
+                    self.but(captured=0 if self.captured else rng.randint(1, 99)),
+                )
+            )
+        return found
+
+    def loose(self, old):
+        # What registered functions a kept list holds is the business of registry_uses.
+        return {f"{self.name}_all"} if self.style == "register" else set()
+
+    def uses(self):
+        if self.style == "register":
+            return [
+                Use(
+                    f"len(M.{self.name}_all) - len(set(map(id, M.{self.name}_all)))",
+                    "=int 0",
+                )
+            ]
+        return []
+
+    def holds(self):
+        if self.style in ("wraps", "bare"):
+            return {"applied": f"M.{self.name}(plain)"}
+        return {}
+
+    def held_uses(self, key):
+        return [Use("call(H, 5)")]
+
+    def held_after(self, history, key):
+        chain = (*history, self)
+        if not all(isinstance(one, Decorator) for one in chain):
+            return []
+        if any(
+            new.captured and not old.captured for old, new in itertools.pairwise(chain)
+        ):
+            return [Use("call(H, 5)", "either")]
+        return self.held_uses(key)
+
+
+@dataclasses.dataclass(frozen=True)
+class Factory(Feature):
+    """Makes closures: what they capture and what they do changes."""
+
+    number: int = 1
+    captures: tuple = ("a",)  # of a, b, c
+    state: bool = False  # counts with nonlocal
+    kind: str = "plain"
+    default: int = 0  # of the inner function's second parameter
+
+    def text(self):
+        value = (
+            f"{self.number}, x"
+            + "".join(f", {one}" for one in self.captures)
+            + ", count" * self.state
+            + ", y" * bool(self.default)
+        )
+        head, end = define(
+            self.kind,
+            "inner",
+            "x" + (f", y={self.default}" if self.default else ""),
+            value,
+        )
+        count = "nonlocal count\ncount += 0\n" if self.state else ""
+        body = (
+            "b = a + 100\nc = a + 200\n"
+            + "count = 0\n" * self.state
+            + "\n"
+            + head
+            + indent(count + end)
+            + "\nreturn inner\n"
+        )
+        return f"def {self.name}(a):\n" + indent(body)
+
+    def edits(self, rng, names):
+        captures = tuple(sorted(rng.sample("abc", rng.randint(0, 3))))
+        found = [Edit("closure body", self.but(number=other(rng, self.number)))]
+        if captures != self.captures:
+            found.append(Edit("closure captures", self.but(captures=captures)))
+        found.append(
+            Edit(
+                "closure kind",
+                self.but(kind=rng.choice([k for k in KINDS if k != self.kind])),
+            )
+        )
+        found.append(
+            Edit("closure default", self.but(default=other(rng, self.default)))
+        )
+        return found
+
+    def uses(self):
+        return [Use(f"call(M.{self.name}(1), 2)"), Use(f"D(M.{self.name}(1))")]
+
+    def holds(self):
+        return {
+            "closure": f"M.{self.name}(7)",
+            "in dict": f"{{'f': M.{self.name}(8)}}",
+            "weak": f"kept(M.{self.name}(9))",
+        }
+
+    def held_uses(self, key):
+        held = {"closure": "H", "in dict": "H['f']", "weak": "H()"}[key]
+        return [Use(f"call({held}, 2)")]
+
+    def held_after(self, history, key):
+        chain = (*history, self)
+        if not all(isinstance(one, Factory) for one in chain):
+            return []
+        expect = "fresh"
+        had = set(history[0].captures)
+        for old, new in itertools.pairwise(chain):
+            if not set(new.captures) <= had:
+                expect = (
+                    "old"
+                    if expect == "fresh" and new is self and old is history[0]
+                    else "either"
+                )
+            elif old.default != new.default or old.state != new.state:
+                expect = "either"
+            had &= set(new.captures) if expect == "fresh" else had
+        return [Use(use.text, expect) for use in self.held_uses(key)]
+
+    def touches(self, rng):
+        return []
+
+
+@dataclasses.dataclass(frozen=True)
+class Lambda(Feature):
+    """`L = lambda x: ...`"""
+
+    number: int = 1
+
+    def text(self):
+        return f"{self.name} = lambda x, k={self.number + 1}: ({self.number}, x, k)\n"
+
+    def edits(self, rng, names):
+        return [Edit("lambda", self.but(number=other(rng, self.number)))]
+
+    def uses(self):
+        return [Use(f"call(M.{self.name}, 1)")]
+
+    def holds(self):
+        return {"lambda": f"M.{self.name}", "imported": f"holder.M_{self.name}"}
+
+    def held_uses(self, key):
+        return [Use("call(H, 1)"), Use(f"H is M.{self.name}", "=bool True")]
+
+
+def make_function(rng, names):
+    reads = tuple(
+        one.name
+        for one in rng.sample(names.of(Data), min(1, len(names.of(Data))))
+        if one.kind in ("int", "dict", "list", "sentinel")
+    )
+    defaults = [one.name for one in names.before if can_be_default(one)]
+    uses = [use for one in names.of(Decorator) for use in one.applied(rng)]
+    kind = rng.choice(["plain", "plain", "plain", *KINDS])
+    if kind == "plain":
+        uses += ["functools.lru_cache(maxsize=8)"]
+    decorators = tuple(rng.sample(uses, min(len(uses), rng.choice([0, 0, 1, 1, 2]))))
+    return Function(name=names.new("f"), kind=kind, params=changed_params(rng, None, defaults), number=rng.randint(1, 99),
+                    reads=reads, decorators=decorators, doc=rng.choice(["", "said"]))  # fmt: skip
+
+
+def make_decorator(rng, names):
+    style = rng.choice(["wraps", "wraps", "bare", "arguments", "class", "register"])
+    return Decorator(name=names.new("Wrapper" if style == "class" else "deco"), style=style, number=rng.randint(1, 99),
+                     captured=rng.choice([0, 5]) if style in ("wraps", "bare", "arguments") else 0)  # fmt: skip
+
+
+def make_factory(rng, names):
+    return Factory(name=names.new("make"), number=rng.randint(1, 99), captures=tuple(sorted(rng.sample("abc", rng.randint(0, 3)))),
+                   state=rng.random() < 0.3)  # fmt: skip
+
+
+def make_lambda(rng, names):
+    return Lambda(name=names.new("L"), number=rng.randint(1, 99))
+
+
+MAKERS = [
+    make_function,
+    make_function,
+    make_function,
+    make_decorator,
+    make_decorator,
+    make_factory,
+    make_lambda,
+]

@@ -1,0 +1,203 @@
+"""Judges what a live process said against what fresh processes said.  Gives complaints: (what, expected, found)."""
+
+import json
+
+
+def judge(script, fresh, live):
+    """Complaints about a case, and the codes of refusals."""
+    complaints, codes = [], []
+    for number, (step, result) in enumerate(zip(script["steps"], live, strict=False)):
+        outcome = step.get("outcome", "updated")
+        where = f"step {number} ({step['version']})"
+        if result["outcome"] != outcome:
+            found = unchanged(step, result)
+            if result["outcome"] == "refused":
+                codes += result["codes"]
+                if not set(result["codes"]) <= set(step["refusals"]):
+                    found.append(
+                        ("refused", f"one of {step['refusals']}", result["text"])
+                    )
+            else:
+                found.append(("outcome", outcome, result["text"]))
+        elif outcome == "unprepared":
+            found = unchanged(step, result)
+            if result["cause"] != step["cause"]:
+                found.append(("cause", step["cause"], result["text"]))
+        else:
+            found = updated(step, fresh[number], result)
+        complaints += [
+            (f"{where}: {what}", expected, got) for what, expected, got in found
+        ]
+    return complaints, codes
+
+
+def unchanged(step, result):
+    """After a failure the program is as it was."""
+    before = result["before"]
+    found = differing(
+        "lines", before["described"]["lines"], result["described"]["lines"]
+    )
+    found += [("identity", "the same object", path) for path in result["moved_objects"]]
+    found += [("environment", "as before", fact) for fact in result["environment"]]
+    found += [
+        ("probe " + text, old, result["probes"][text])
+        for text, old in before["probes"].items()
+        if result["probes"][text] != old
+    ]
+    found += [("census " + name, before["census"].get(name, 0), count) for name, count in result["census"].items()
+              if count > before["census"].get(name, 0)]  # fmt: skip
+    return found
+
+
+def updated(step, fresh, result):
+    found = [("environment", "as before", fact) for fact in result["environment"]]
+    found += [("identity", "the same object", path) for path in result["moved_objects"]]
+    found += differing(
+        "lines", fresh["described"]["lines"], result["described"]["lines"], step
+    )
+    found += extras(step, fresh, result)
+    found += census(step, fresh, result)
+    for text, expect in step["probes"]:
+        found += probe(text, expect, fresh, result)
+    return found + report(step, fresh, result)
+
+
+def under(path, roots):
+    return any(
+        path == root or path.startswith((root + ".", root + "[")) for root in roots
+    )
+
+
+def differing(what, expected, got, step=None):
+    """Lines that differ; those of names that only live on are judged by `extras`."""
+    step = step or {"loose": (), "must": (), "may": ()}
+    lives_on = [*step["must"], *step["may"]]
+    found = []
+    for path in sorted({*expected, *got}):
+        a, b = expected.get(path), got.get(path)
+        if a == b or under(path, step["loose"]):
+            continue
+        if a is None and under(path, lives_on):
+            continue
+        found.append((f"{what} {path}", a, b))
+    return found
+
+
+def extras(step, fresh, result):
+    """What is gone from the source lives on: exactly that."""
+    found = []
+    kept = set(result["described"]["extras"])
+    here = {
+        f"{path}.{name}"
+        for path, names in fresh["described"]["keys"].items()
+        for name in names
+    }
+    before = {
+        f"{path}.{name}"
+        for path, names in result["before"]["described"]["keys"].items()
+        for name in names
+    }
+    for path in sorted(kept):
+        if (
+            path not in step["must"]
+            and path not in step["may"]
+            and not under(path, step["loose"])
+        ):
+            found.append(("extra name", "not there", path))
+    for path in step["must"]:
+        owner = path.rpartition(".")[0]
+        if path in before - here - kept and owner in result["described"]["keys"]:
+            found.append(("removed name", "lives on", path))
+    return found
+
+
+def census(step, fresh, result):
+    """No second function or class of a name is left anywhere (donors)."""
+    found = []
+    for name, count in result["census"].items():
+        most = max(
+            fresh["census"].get(name, 0), result["before"]["census"].get(name, 0)
+        )
+        if count > most:
+            found.append((f"census {name}", f"at most {most}", count))
+    return found
+
+
+def probe(text, expect, fresh, result):
+    got = result["probes"][text]
+    if expect == "any":
+        return []
+    if expect.startswith("="):
+        return [] if got == expect[1:] else [(f"probe {text}", expect[1:], got)]
+    old = result["before"]["probes"].get(text)
+    if expect == "old":
+        return [] if got == old else [(f"probe {text}", f"{old} as before", got)]
+    new = fresh["probes"].get(text)
+    if got == new:
+        return []
+    if expect == "either":
+        return (
+            []
+            if got == old and mentioned(result)
+            else [(f"probe {text}", f"{new}; or {old}, reported", got)]
+        )
+    return [(f"probe {text}", new, got)]
+
+
+def mentioned(result):
+    """Whether something that stays as it was is reported at all."""
+    return bool(
+        result["warnings"]
+        or result["lagging"]
+        or any(change[3] in ("kept", "stays") for change in result["changes"])
+    )
+
+
+KINDS = {"function", "class", "data", "binding", "module"}
+ACTIONS = {"updated", "added", "rebound", "taken", "kept", "deleted", "stays", "moved"}
+
+
+def report(step, fresh, result):
+    found = []
+    said = {(module, name, action) for module, name, _, action in result["changes"]}
+    for path in step["must"]:
+        if (
+            path in result["described"]["extras"]
+            and path in result["before"]["described"]["lines"]
+        ):
+            module, _, name = path.partition(".")
+            if (module, name, "stays") not in said:
+                found.append(
+                    ("report", f"{path} stays", [one for one in said if one[1] == name])
+                )
+    new = {
+        f"{path}.{name}"
+        for path, names in fresh["described"]["keys"].items()
+        for name in names
+        if "." not in path
+    }
+    for path in sorted(new - set(result["before"]["described"]["lines"])):
+        module, _, name = path.partition(".")
+        if not name.startswith("__") and (module, name, "added") not in said:
+            found.append(
+                ("report", f"{path} added", [one for one in said if one[1] == name])
+            )
+    for module, name in step["lagging"]:
+        if (module, name) not in {(one[0], one[1]) for one in result["lagging"]}:
+            found.append(("lagging", f"{module}.{name}", result["lagging"]))
+    for _, _, kind, action in result["changes"]:
+        if kind not in KINDS or action not in ACTIONS:
+            found.append(("change", "a known kind and action", (kind, action)))
+    if any(not code.startswith("RSL6") for code in result["codes"]):
+        found.append(("warnings", "RSL6xx", result["codes"]))
+    if step["falsy"] and result["truth"]:
+        found.append(("bool(update)", False, result["text"]))
+    if step["truthy"] and not result["truth"]:
+        found.append(("bool(update)", True, result["text"]))
+    if (
+        not isinstance(result["dict"], dict)
+        or not json.dumps(result["dict"])
+        or not result["text"]
+    ):
+        found.append(("to_dict() and str()", "JSON and a tree", result["dict"]))
+    return found

@@ -1,0 +1,404 @@
+"""What the live and the fresh process do.  Both are forked children: they may crash, hang and leave threads behind.
+
+A script (see case.py) is plain data: sources of both versions, expressions that take references, statements that change
+state, and for each step what is reloaded and which expressions are tried.
+"""
+
+import builtins
+import collections
+import dataclasses
+import functools
+import gc
+import importlib
+import inspect
+import os
+import pickle
+import sys
+import types
+import weakref
+
+from .describe import ADDRESS, describe, describe_one, resolve
+
+WARM_UP = 12  # enough for CPython to specialise the call sites of a probe
+
+
+class World:
+    """Imported modules, held references and the name space in which a script's expressions are evaluated."""
+
+    def __init__(self, folder, names):
+        self.folder = folder
+        self.names = names
+        self.modules = {}
+        self.held = {}
+        self.scope = dict(TOOLS, H=self.held, D=self.describe_one)
+        self.compiled = {}
+
+    def write(self, sources):
+        for name, text in sources.items():
+            with open(os.path.join(self.folder, f"{name}.py"), "w") as file:
+                file.write(text)
+
+    def load(self, sources, holder):
+        self.write({**sources, "holder": holder})
+        importlib.invalidate_caches()
+        for name in self.names:
+            self.modules[name] = self.scope[name] = importlib.import_module(name)
+
+    def hold(self, expressions):
+        self.scope["holder"] = importlib.import_module("holder")
+        for key, expression in expressions.items():
+            self.held[key] = self.evaluate(expression)
+
+    def evaluate(self, expression):
+        code = self.compiled.get(expression)
+        if code is None:
+            code = self.compiled[expression] = compile(expression, "<probe>", "eval")
+        return eval(code, self.scope)
+
+    def run(self, statements):
+        for statement in statements:
+            exec(compile(statement, "<state>", "exec"), self.scope)
+
+    def probe(self, expression, repeat=1):
+        """A line that tells what the expression gives, by value; the exception if it raises."""
+        try:
+            for _ in range(repeat):
+                value = self.evaluate(expression)
+            return self.show(value)
+        except Exception as error:
+            return ADDRESS.sub("", f"{type(error).__name__}: {error}")
+
+    def show(self, value):
+        lines = describe_one(value, self.modules)
+        return "; ".join(f"{path[2:]} {text}" for path, text in lines.items()).strip()
+
+    def describe_one(self, value):
+        return self.show(value)
+
+    def describe(self, known=None):
+        walk = describe(self.modules, known)
+        return {
+            "lines": walk.lines,
+            "keys": walk.keys,
+            "extras": [path for path, _ in walk.extras],
+        }
+
+    def census(self):
+        """How many functions and classes of each qualified name exist at all, reachable by name or not."""
+        gc.collect()
+        found = collections.Counter()
+        for thing in gc.get_objects():
+            if (
+                isinstance(thing, (type, types.FunctionType))
+                and getattr(thing, "__module__", None) in self.modules
+                and "<" not in thing.__qualname__
+            ):
+                found[f"{type(thing).__name__} {path_of(thing)}"] += 1
+        return dict(found)
+
+    def definitions(self, paths):
+        """path -> (object, kind) of every function and class that lives where its qualified name says."""
+        found = {}
+        for path in paths:
+            value = resolve(self.modules, path)
+            value = getattr(value, "__func__", value)
+            is_definition = isinstance(value, (type, types.FunctionType))
+            if is_definition and path_of(value) == path:
+                kind = type if isinstance(value, type) else types.FunctionType
+                found[path] = (value, kind)
+        return found
+
+    def environment(self):
+        """What an update must leave as it was, as (name, object)."""
+        facts = [("gc", (gc.isenabled(), gc.get_threshold())), ("sys.modules", sys.modules),
+                 ("meta_path", tuple(sys.meta_path)), ("path_hooks", tuple(sys.path_hooks)),
+                 ("__import__", builtins.__import__), ("__build_class__", builtins.__build_class__),
+                 ("names", tuple(sorted(filter(foreign, sys.modules))))]  # fmt: skip
+        for name, module in self.modules.items():
+            facts += [
+                (f"{name}.{fact}", getattr(module, fact))
+                for fact in ("__spec__", "__loader__", "__file__")
+            ]
+            facts.append((f"sys.modules[{name}]", sys.modules.get(name)))
+            facts.append((f"{name}.__builtins__", vars(module).get("__builtins__")))
+        return facts
+
+
+def path_of(definition):
+    return f"{definition.__module__}.{definition.__qualname__}"
+
+
+def fresh(script, step, folder):
+    """Import a version; give it by hand what the contract lets live on; describe and try everything."""
+    world = enter(folder, script)
+    world.load(script["sources"][step["version"]], step["holder"])
+    world.run(step["patches"])
+    world.hold(
+        {key: text for key, text in script["holds"].items() if key in step["holds"]}
+    )
+    world.run(text for key, text in script["touches"] if key in step["holds"])
+    described = world.describe()
+    census = world.census()
+    probes = {
+        text: world.probe(text)
+        for text, expect in step["probes"]
+        if expect in ("fresh", "either")
+    }
+    return {"described": described, "census": census, "probes": probes}
+
+
+def live(script, known, folder):
+    """Import v1, hold, change state, then reload step by step."""
+    world = enter(folder, script)
+    world.load(script["sources"]["v1"], script["holder"])
+    world.hold(script["holds"])
+    world.run(text for _, text in script["touches"])
+    world.run(script["mutations"])
+    results = []
+    for step, names in zip(script["steps"], known, strict=True):
+        results.append(
+            live_step(world, step, script["sources"][step["version"]], names)
+        )
+        if results[-1]["outcome"] != step.get("outcome", "updated"):
+            break
+    return results
+
+
+def live_step(world, step, sources, known):
+    before = {
+        "probes": {
+            text: world.probe(text, WARM_UP)
+            for text, expect in step["probes"]
+            if expect != "any"
+        },
+        "described": world.describe(),
+        "data": {path: resolve(world.modules, path) for path in step["same"]},
+        "environment": world.environment(),
+        "census": world.census(),
+    }
+    before["definitions"] = world.definitions(before["described"]["lines"])
+    world.write(sources)
+    result = reload(step["reload"])
+    result["moved_objects"] = moved_objects(world, before, result["outcome"])
+    result["environment"] = changed_environment(
+        before["environment"], world.environment()
+    )
+    result["described"] = world.describe(known)
+    result["census"] = world.census()
+    result["probes"] = {text: world.probe(text) for text, _ in step["probes"]}
+    result["before"] = {key: before[key] for key in ("described", "probes", "census")}
+    return result
+
+
+def reload(arguments):
+    import resoul
+
+    try:
+        update = resoul.reload(
+            arguments["modules"], data=arguments["data"], take=arguments["take"]
+        )
+    except resoul.RefusedError as error:
+        return {
+            "outcome": "refused",
+            "codes": [reason.code for reason in error.reasons],
+            "text": str(error),
+        }
+    except resoul.PrepareError as error:
+        return {"outcome": "unprepared", "codes": [], "text": f"{error} from {error.__cause__!r}",
+                "cause": type(error.__cause__).__name__}  # fmt: skip
+    return {
+        "outcome": "updated",
+        "codes": [notice.code for notice in update.warnings],
+        "text": str(update),
+        "truth": bool(update),
+        "changes": [
+            (one.module, one.qualname, one.kind, one.action) for one in update.changes
+        ],
+        "warnings": [
+            (one.code, one.module, one.qualname, one.message) for one in update.warnings
+        ],
+        "lagging": [(one.module, one.qualname, one.count) for one in update.lagging],
+        "dict": update.to_dict(),
+    }
+
+
+def moved_objects(world, before, outcome):
+    """Paths whose definition (or data that has to stay the same object) is another object now."""
+    moved = []
+    now = world.definitions(before["definitions"])
+    for path, (value, kind) in before["definitions"].items():
+        if path in now and now[path][1] is kind and now[path][0] is not value:
+            moved.append(path)
+    for path, value in before["data"].items():
+        if resolve(world.modules, path) is not value:
+            moved.append(path)
+    return moved
+
+
+def changed_environment(before, after):
+    same = len(before) == len(after) and all(
+        a[0] == b[0] for a, b in zip(before, after, strict=True)
+    )
+    if not same:
+        return ["facts differ"]
+    return [
+        a[0]
+        for a, b in zip(before, after, strict=True)
+        if not (a[1] is b[1] or equal_plain(a[1], b[1]))
+    ]
+
+
+def foreign(name):
+    package = name.partition(".")[0]
+    return package not in sys.stdlib_module_names and package != "resoul"
+
+
+def equal_plain(a, b):
+    return type(a) is tuple and type(b) is tuple and a == b
+
+
+def enter(folder, script):
+    sys.dont_write_bytecode = True
+    os.makedirs(folder, exist_ok=True)
+    sys.path.insert(0, folder)
+    return World(folder, sorted(script["sources"]["v1"]))
+
+
+# -- tools that a script's expressions use ----------------------------------------------------------------------------
+
+
+def call(function, *args, **kwargs):
+    """The result with every generator and coroutine in it driven to its end."""
+    return settle(function(*args, **kwargs))
+
+
+def settle(value):
+    if type(value) in (tuple, list):
+        return type(value)(settle(one) for one in value)
+    if isinstance(value, types.GeneratorType):
+        return ("generator", *(settle(one) for one in value))
+    if isinstance(value, types.CoroutineType):
+        return ("coroutine", settle(drive(value)))
+    if isinstance(value, types.AsyncGeneratorType):
+        return ("async generator", settle(drive(gather(value))))
+    return value
+
+
+def drive(coroutine):
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+
+
+async def gather(source):
+    return [one async for one in source]
+
+
+def attempt(function, *args, **kwargs):
+    """The result, or the exception as text."""
+    try:
+        return call(function, *args, **kwargs)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def assigned(instance, name, value):
+    setattr(instance, name, value)
+    return vars(instance).get("n") if hasattr(instance, "__dict__") else instance.n
+
+
+def suspend(function, *args):
+    """A generator that stands at its first yield."""
+    generator = function(*args)
+    next(generator)
+    return generator
+
+
+def rest(generator, seen={}):  # noqa: B006 -- a generator can be asked only once
+    """What a suspended generator still has to say, as text."""
+    if id(generator) not in seen:
+        seen[id(generator)] = (str(list(generator)), generator)
+    return seen[id(generator)][0]
+
+
+def kept(value, alive=[]):  # noqa: B006
+    """A weak reference to something that nothing else but this list holds."""
+    alive.append(value)
+    return weakref.ref(value)
+
+
+def inside(manager):
+    """A context that is entered and not left."""
+    manager.__enter__()
+    return manager
+
+
+def plain(x):
+    return "plain", x
+
+
+def entered(manager):
+    with manager as value:
+        return value
+
+
+def pour(container, contents):
+    """Give a container new contents in place, as kept data has them."""
+    container.clear()
+    container.extend(contents) if hasattr(container, "extend") else container.update(
+        contents
+    )
+
+
+def pickled(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+def caught(error, kind):
+    try:
+        raise error
+    except kind as found:
+        return f"caught {type(found).__name__}"
+    except Exception as found:
+        return f"missed {type(found).__name__}"
+
+
+def doc(function):
+    return function.__doc__
+
+
+def subclass(base, name="Sub", **names):
+    return types.new_class(
+        name, (base,), {}, lambda scope: scope.update({"__module__": "holder", **names})
+    )
+
+
+TOOLS = {
+    one.__name__: one
+    for one in (
+        call,
+        settle,
+        attempt,
+        assigned,
+        suspend,
+        rest,
+        kept,
+        inside,
+        plain,
+        entered,
+        pour,
+        pickled,
+        caught,
+        doc,
+        subclass,
+    )
+}
+TOOLS.update(
+    dataclasses=dataclasses,
+    inspect=inspect,
+    weakref=weakref,
+    collections=collections,
+    partial=functools.partial,
+)

@@ -1,0 +1,41 @@
+"""1,000 random edits against a fresh process; the seed is printed, RESOUL_SEED repeats it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .kinds import KINDS
+
+CASES = os.environ.get("RESOUL_CASES", "1000")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory):
+    """What a run in a process of its own counted, and what it printed."""
+    answer = tmp_path_factory.mktemp("differential") / "counts.json"
+    command = [sys.executable, "-m", "tests.differential", "--cases", CASES]
+    command += ["--json", str(answer)]
+    if seed := os.environ.get("RESOUL_SEED"):
+        command += ["--seed", seed]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+    return json.loads(answer.read_text())
+
+
+@pytest.mark.timeout(900)
+def test_a_live_process_is_like_a_fresh_one(counts):
+    assert not counts["failed"]
+    assert counts["cases"] == int(CASES)
+
+
+def test_at_most_one_in_twenty_is_refused(counts):
+    assert counts["refused"] <= 0.05 * counts["cases"]
+
+
+def test_every_kind_of_edit_was_made(counts):
+    assert not [kind for kind in KINDS if not counts["kinds"].get(kind)]
