@@ -1,0 +1,350 @@
+#include "census.h"
+
+#include "codes.h"
+#include "heap.h"
+#include "same.h"
+
+/* So many objects are looked at near the units before the heap is walked instead. */
+#define NEAR_LIMIT 20000
+
+/* ---- what is wanted ---- */
+
+/* Class bodies, comprehensions and generator expressions run once and are gone. */
+static int
+is_lasting(PyObject *code)
+{
+    PyObject *name = RS_CODE(code)->co_name;
+    return (RS_CODE(code)->co_flags & CO_OPTIMIZED) != 0 &&
+           (PyUnicode_GET_LENGTH(name) == 0 || PyUnicode_READ_CHAR(name, 0) != '<' ||
+            rs_text_equals(name, "<lambda>"));
+}
+
+int
+rs_census_wanted(const rs_session *s, Py_ssize_t number)
+{
+    const rs_code_note *note = rs_codes_at(s, number);
+    if (!is_lasting(note->code)) {
+        return 0;
+    }
+    switch (note->fate) {
+    case RS_CODE_LOST_GONE: /* of modules and classes: reported as a name that stays */
+        return note->inner;
+    case RS_CODE_LOST_AMBIGUOUS:
+        return 1;
+    case RS_CODE_PAIRED:
+        break;
+    }
+    return note->relation != RS_CODE_SAME ||
+           (note->old_defaults != NULL &&
+            !rs_same_literal(note->old_defaults, note->new_defaults));
+}
+
+/* ---- functions nearby ---- */
+
+typedef struct {
+    const rs_session *s;
+    rs_idmap seen; /* in the order in which they are visited */
+    PyObject *parent;
+} near_search;
+
+/* A class of one of the units; others lead far away. */
+static int
+is_own_class(const rs_session *s, PyObject *op)
+{
+    PyTypeObject *type = RS_TYPE(op);
+    PyObject *name;
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || type->tp_dict == NULL) {
+        return 0;
+    }
+    name = PyDict_GetItemWithError(type->tp_dict, s->st->names.__module__);
+    return name != NULL && rs_session_unit_by_name(s, name) != NULL;
+}
+
+static int
+visit_near(PyObject *op, void *arg)
+{
+    near_search *near = arg;
+    PyObject *parent = near->parent;
+    if (!PyObject_IS_GC(op) || PyModule_Check(op) || PyFrame_Check(op) ||
+        rs_idmap_has(&near->seen, op)) {
+        return 0;
+    }
+    if (PyFunction_Check(parent) && (op == RS_FUNCTION(parent)->func_globals ||
+                                     op == RS_FUNCTION(parent)->func_builtins)) {
+        return 0;
+    }
+    if (PyType_Check(op) && !is_own_class(near->s, op)) {
+        return 0;
+    }
+    return near->seen.used < NEAR_LIMIT ? rs_idmap_set(&near->seen, op, op) : 0;
+}
+
+static int
+add_function(rs_census *census, PyObject *op)
+{
+    return PyFunction_Check(op) && !rs_idmap_has(&census->paired, op)
+               ? rs_idmap_set(&census->functions, op, op)
+               : 0;
+}
+
+static int
+search_near(rs_session *s, rs_census *census)
+{
+    int result = -1;
+    Py_ssize_t pos = 0;
+    near_search near = {.s = s};
+    PyObject *op;
+
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (rs_idmap_set(&near.seen, s->units[i].live, s->units[i].live) < 0) {
+            goto done;
+        }
+    }
+    while (rs_idmap_next(&near.seen, &pos, &op, NULL)) {
+        traverseproc traverse = Py_TYPE(op)->tp_traverse;
+        near.parent = op;
+        if (add_function(census, op) < 0) {
+            goto done;
+        }
+        if (traverse != NULL && traverse(op, visit_near, &near) < 0) {
+            goto done;
+        }
+    }
+    result = 0;
+done:
+    rs_idmap_clear(&near.seen);
+    return result;
+}
+
+/* Functions that the update made refer to the live dicts by now. */
+static int
+add_young(rs_session *s, rs_census *census)
+{
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
+        if (add_function(census, op) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- are all references explained? ---- */
+
+static Py_ssize_t
+count_values(const rs_idmap *map, PyObject *value)
+{
+    Py_ssize_t count = 0;
+    for (Py_ssize_t i = 0; i < map->used; i++) {
+        count += map->entries[i].value == value;
+    }
+    return count;
+}
+
+static Py_ssize_t
+count_globals(const rs_idmap *functions, PyObject *globals)
+{
+    Py_ssize_t count = 0;
+    for (Py_ssize_t i = 0; i < functions->used; i++) {
+        count += RS_FUNCTION(functions->entries[i].key)->func_globals == globals;
+    }
+    return count;
+}
+
+/* References to a unit's dict beyond the module's, the unit's, and known functions'. */
+static Py_ssize_t
+unexplained_of_dict(const rs_session *s, const rs_census *census, PyObject *dict)
+{
+    Py_ssize_t refs = Py_REFCNT(dict) - 2;
+    refs -= count_values(&s->map, dict) + rs_journal_holds(&s->journal, dict);
+    refs -= count_globals(&census->paired, dict);
+    return refs - count_globals(&census->functions, dict);
+}
+
+/* References to old code, functions left out. */
+static Py_ssize_t
+references(const rs_session *s, const rs_code_note *note)
+{
+    Py_ssize_t refs;
+    if (!note->inner) {
+        return note->refs - note->parents;
+    }
+    /* functions may have been made since it was noted; the index holds it twice */
+    refs = Py_REFCNT(note->code) - 2 - (note->new_code != NULL);
+    if (note->matched) {
+        refs -= rs_journal_holds(&s->journal, note->code);
+    }
+    return refs - note->parents;
+}
+
+static void
+subtract(const rs_session *s, Py_ssize_t *left, PyObject *code)
+{
+    Py_ssize_t number = rs_idmap_find(&s->codes->index, code);
+    if (number >= 0) {
+        left[number]--;
+    }
+}
+
+static void
+subtract_functions(const rs_session *s, Py_ssize_t *left, const rs_idmap *functions)
+{
+    for (Py_ssize_t i = 0; i < functions->used; i++) {
+        subtract(s, left, RS_FUNCTION(functions->entries[i].key)->func_code);
+    }
+}
+
+static void
+subtract_frames(const rs_session *s, Py_ssize_t *left)
+{
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
+        PyFrameObject *frame = PyThreadState_GetFrame(thread);
+        while (frame != NULL) {
+            PyFrameObject *back = PyFrame_GetBack(frame);
+            PyCodeObject *code = PyFrame_GetCode(frame);
+            subtract(s, left, (PyObject *)code);
+            Py_DECREF(code);
+            Py_DECREF(frame);
+            frame = back;
+        }
+    }
+}
+
+static int
+any_left(const rs_session *s, const Py_ssize_t *left)
+{
+    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
+        if (left[i] > 0 && rs_census_wanted(s, i)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* 1 if code in which something changed may be run by functions that are not known yet. */
+static int
+codes_unexplained(const rs_session *s, const rs_census *census)
+{
+    int result;
+    Py_ssize_t count = rs_codes_count(s);
+    Py_ssize_t *left = PyMem_Calloc((size_t)count + 1, sizeof(Py_ssize_t));
+    if (left == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        left[i] = rs_census_wanted(s, i) ? references(s, rs_codes_at(s, i)) : 0;
+    }
+    subtract_functions(s, left, &census->paired);
+    subtract_functions(s, left, &census->functions);
+    result = any_left(s, left);
+    if (result) {
+        subtract_frames(s, left);
+        result = any_left(s, left);
+    }
+    PyMem_Free(left);
+    return result;
+}
+
+/* The same for code that is no note's but equal to one's: it came out of another run of
+ * the compiler, and functions that run it refer to the unit's dict. */
+static int
+dicts_unexplained(const rs_session *s, const rs_census *census)
+{
+    int deep = 0;
+    for (Py_ssize_t i = 0; !deep && i < rs_codes_count(s); i++) {
+        const rs_code_note *note = rs_codes_at(s, i);
+        deep = (note->inner || !note->matched) && rs_census_wanted(s, i);
+    }
+    for (Py_ssize_t i = 0; deep && i < s->n_units; i++) {
+        if (unexplained_of_dict(s, census, s->units[i].live) > 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the walk ---- */
+
+static int
+walk(rs_session *s, rs_census *census)
+{
+    int result = -1;
+    rs_idmap globals = {0}, codes = {0};
+    /* owned */
+    PyObject *list = PyList_New(0);
+
+    if (list == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (rs_idmap_set(&globals, s->units[i].live, s->units[i].live) < 0) {
+            goto done;
+        }
+    }
+    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
+        PyObject *code = rs_codes_at(s, i)->code;
+        if (rs_census_wanted(s, i) && rs_idmap_set(&codes, code, code) < 0) {
+            goto done;
+        }
+    }
+    if (rs_heap_functions(s, &globals, &codes, list) < 0) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        if (add_function(census, PyList_GET_ITEM(list, i)) < 0) {
+            goto done;
+        }
+    }
+    census->walked = 1;
+    result = 0;
+done:
+    rs_idmap_clear(&globals);
+    rs_idmap_clear(&codes);
+    Py_DECREF(list);
+    return result;
+}
+
+static int
+any_wanted(const rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
+        if (rs_census_wanted(s, i)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_census_take(rs_session *s, rs_census *census)
+{
+    int unexplained;
+    *census = (rs_census){0};
+    if (!any_wanted(s)) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        PyObject *live = s->pairs[i].live;
+        if (PyFunction_Check(live) && rs_idmap_set(&census->paired, live, live) < 0) {
+            return -1;
+        }
+    }
+    if (search_near(s, census) < 0 || add_young(s, census) < 0) {
+        return -1;
+    }
+    unexplained = codes_unexplained(s, census);
+    if (unexplained < 0) {
+        return -1;
+    }
+    return unexplained || dicts_unexplained(s, census) ? walk(s, census) : 0;
+}
+
+void
+rs_census_clear(rs_census *census)
+{
+    rs_idmap_clear(&census->paired);
+    rs_idmap_clear(&census->functions);
+}

@@ -1,0 +1,322 @@
+#include "codes.h"
+
+#include <string.h>
+
+#include "children.h"
+#include "roles.h"
+#include "same.h"
+
+static int pair_codes(rs_session *s, PyObject *old_code, PyObject *new_code, int inner);
+
+/* ---- notes ---- */
+
+Py_ssize_t
+rs_codes_count(const rs_session *s)
+{
+    return s->codes != NULL ? s->codes->index.used : 0;
+}
+
+rs_code_note *
+rs_codes_at(const rs_session *s, Py_ssize_t number)
+{
+    return &s->codes->notes[number];
+}
+
+rs_code_note *
+rs_codes_note(const rs_session *s, PyObject *code)
+{
+    Py_ssize_t number = s->codes != NULL ? rs_idmap_find(&s->codes->index, code) : -1;
+    return number >= 0 ? &s->codes->notes[number] : NULL;
+}
+
+void
+rs_codes_clear(rs_session *s)
+{
+    struct rs_codes *codes = s->codes;
+    s->codes = NULL;
+    if (codes == NULL) {
+        return;
+    }
+    for (Py_ssize_t i = 0; i < codes->index.used; i++) {
+        Py_XDECREF(codes->notes[i].old_defaults);
+        Py_XDECREF(codes->notes[i].new_defaults);
+        Py_XDECREF(codes->notes[i].new_kwdefaults);
+        Py_XDECREF(codes->notes[i].why);
+    }
+    PyMem_Free(codes->notes);
+    rs_idmap_clear(&codes->index);
+    PyMem_Free(codes);
+}
+
+static int
+make_room(rs_session *s)
+{
+    struct rs_codes *codes = s->codes;
+    if (codes == NULL) {
+        codes = s->codes = PyMem_Calloc(1, sizeof(*codes));
+    }
+    if (codes != NULL && codes->index.used == codes->room) {
+        Py_ssize_t room = codes->room != 0 ? codes->room * 2 : 64;
+        rs_code_note *notes = PyMem_Realloc(codes->notes,
+                                            (size_t)room * sizeof(rs_code_note));
+        if (notes == NULL) {
+            codes = NULL;
+        } else {
+            codes->notes = notes;
+            codes->room = room;
+        }
+    }
+    if (codes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+/* The note on `code`, made if there was none. It moves when the next one is made. */
+static rs_code_note *
+take_note(rs_session *s, PyObject *code)
+{
+    Py_ssize_t refs = Py_REFCNT(code);
+    rs_code_note *note = rs_codes_note(s, code);
+    if (note != NULL) {
+        return note;
+    }
+    if (make_room(s) < 0) {
+        return NULL;
+    }
+    note = &s->codes->notes[s->codes->index.used];
+    memset(note, 0, sizeof(*note));
+    note->code = code;
+    note->refs = refs;
+    if (rs_idmap_set(&s->codes->index, code, code) < 0) {
+        return NULL;
+    }
+    return note;
+}
+
+/* ---- what is nested in a pair ---- */
+
+static int
+wants_roles(PyObject *parent, int inner, const rs_children *olds,
+            const rs_children *news)
+{
+    int is_function = (RS_CODE(parent)->co_flags & CO_OPTIMIZED) != 0;
+    if (rs_children_share_names(olds, news)) {
+        return 1;
+    }
+    /* definitions of modules and classes are matched as objects, with their defaults */
+    for (Py_ssize_t i = 0; i < olds->count; i++) {
+        const PyCodeObject *code = RS_CODE(olds->at[i].code);
+        if (code->co_argcount + code->co_kwonlyargcount > 0 &&
+            (is_function || inner || rs_text_equals(code->co_name, "<lambda>"))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Pairs that stand already are anchors for the rest. */
+static void
+match_known(const rs_session *s, rs_children *olds, rs_children *news)
+{
+    for (Py_ssize_t i = 0; i < olds->count; i++) {
+        const rs_code_note *note = rs_codes_note(s, olds->at[i].code);
+        if (note == NULL || note->new_code == NULL) {
+            continue;
+        }
+        for (Py_ssize_t k = 0; k < news->count; k++) {
+            if (news->at[k].code == note->new_code) {
+                olds->at[i].partner = k;
+                news->at[k].partner = i;
+            }
+        }
+    }
+}
+
+static void
+note_roles(rs_code_note *note, PyObject *old_roles, PyObject *new_code,
+           PyObject *new_roles)
+{
+    if (old_roles == NULL || note->old_defaults != NULL) {
+        return;
+    }
+    note->old_defaults = Py_NewRef(
+        rs_role_get(old_roles, note->code, RS_ROLE_DEFAULTS));
+    note->new_defaults = Py_NewRef(rs_role_get(new_roles, new_code, RS_ROLE_DEFAULTS));
+    note->new_kwdefaults = Py_NewRef(
+        rs_role_get(new_roles, new_code, RS_ROLE_KWDEFAULTS));
+}
+
+static int
+note_children(rs_session *s, const rs_children *olds, PyObject *old_roles,
+              const rs_children *news, PyObject *new_roles, int inner)
+{
+    for (Py_ssize_t i = 0; i < olds->count; i++) {
+        const rs_child *old = &olds->at[i];
+        PyObject *new_code = old->partner >= 0 ? news->at[old->partner].code : NULL;
+        rs_code_note *note = take_note(s, old->code);
+        if (note == NULL) {
+            return -1;
+        }
+        note->parents++;
+        note->inner |= inner;
+        if (new_code == NULL) {
+            if (note->fate != RS_CODE_PAIRED && old->rivals) {
+                note->fate = RS_CODE_LOST_AMBIGUOUS;
+            }
+            continue;
+        }
+        note_roles(note, old_roles, new_code, new_roles);
+        if (pair_codes(s, old->code, new_code, inner) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* inner: is it functions that make what is nested here? */
+static int
+pair_children(rs_session *s, PyObject *old_code, PyObject *new_code, int relation,
+              int inner)
+{
+    int result = -1;
+    rs_children olds = {NULL, 0}, news = {NULL, 0};
+    /* owned */
+    PyObject *old_roles = NULL, *new_roles = NULL;
+
+    if (rs_children_of(old_code, &olds) < 0 || rs_children_of(new_code, &news) < 0) {
+        goto done;
+    }
+    if (olds.count == 0) {
+        result = 0;
+        goto done;
+    }
+    if (relation != RS_CODE_DIFFERS) {
+        rs_children_match_in_order(&olds, &news);
+    } else {
+        match_known(s, &olds, &news);
+        if (wants_roles(old_code, inner, &olds, &news)) {
+            old_roles = rs_roles_of(old_code);
+            new_roles = old_roles != NULL ? rs_roles_of(new_code) : NULL;
+            if (new_roles == NULL) {
+                goto done;
+            }
+        }
+        if (rs_children_match(&olds, old_roles, &news, new_roles) < 0) {
+            goto done;
+        }
+    }
+    result = note_children(s, &olds, old_roles, &news, new_roles, inner);
+done:
+    PyMem_Free(olds.at);
+    PyMem_Free(news.at);
+    Py_XDECREF(old_roles);
+    Py_XDECREF(new_roles);
+    return result;
+}
+
+/* ---- pairs ---- */
+
+static int
+pair_codes(rs_session *s, PyObject *old_code, PyObject *new_code, int inner)
+{
+    int relation;
+    rs_code_note *note;
+    if (old_code == new_code) {
+        return 0;
+    }
+    note = take_note(s, old_code);
+    if (note == NULL) {
+        return -1;
+    }
+    if (note->new_code == NULL) {
+        relation = rs_same_code(old_code, new_code);
+        if (relation < 0 || rs_idmap_set(&s->old_codes, old_code, new_code) < 0) {
+            return -1;
+        }
+        note->new_code = new_code;
+        note->fate = RS_CODE_PAIRED;
+        note->relation = relation;
+    }
+    if (note->expanded) {
+        return 0;
+    }
+    note->expanded = 1;
+    inner |= (RS_CODE(old_code)->co_flags & CO_OPTIMIZED) != 0;
+    return pair_children(s, old_code, note->new_code, note->relation, inner);
+}
+
+int
+rs_codes_pair(rs_session *s, PyObject *old_code, PyObject *new_code)
+{
+    rs_code_note *note;
+    if (old_code == new_code ||
+        !rs_same_text(RS_CODE(old_code)->co_qualname, RS_CODE(new_code)->co_qualname)) {
+        return 0;
+    }
+    note = take_note(s, old_code);
+    if (note == NULL) {
+        return -1;
+    }
+    note->matched = 1;
+    return pair_codes(s, old_code, new_code, 0);
+}
+
+int
+rs_codes_pair_known(rs_session *s, const rs_unit *u)
+{
+    int relation;
+    if (u->known_code == NULL || u->code == NULL || u->known_code == u->code) {
+        return 0;
+    }
+    relation = rs_same_code(u->known_code, u->code);
+    if (relation < 0) {
+        return -1;
+    }
+    return pair_children(s, u->known_code, u->code, relation, 0);
+}
+
+/* ---- copies ---- */
+
+int
+rs_codes_alias(rs_session *s, PyObject *code, Py_ssize_t note_number)
+{
+    int result = -1;
+    rs_code_note *note, *model;
+    rs_children own = {NULL, 0}, others = {NULL, 0};
+    if (rs_codes_note(s, code) != NULL) {
+        return 0;
+    }
+    note = take_note(s, code);
+    if (note == NULL) {
+        return -1;
+    }
+    model = rs_codes_at(s, note_number);
+    note->new_code = model->new_code;
+    note->fate = model->fate;
+    note->relation = model->relation;
+    note->inner = model->inner;
+    note->expanded = 1;
+    note->old_defaults = Py_XNewRef(model->old_defaults);
+    note->new_defaults = Py_XNewRef(model->new_defaults);
+    note->new_kwdefaults = Py_XNewRef(model->new_kwdefaults);
+    if (note->new_code != NULL &&
+        rs_idmap_set(&s->old_codes, code, note->new_code) < 0) {
+        return -1;
+    }
+    if (rs_children_of(code, &own) < 0 || rs_children_of(model->code, &others) < 0) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < own.count && i < others.count; i++) {
+        Py_ssize_t number = rs_idmap_find(&s->codes->index, others.at[i].code);
+        if (number >= 0 && rs_codes_alias(s, own.at[i].code, number) < 0) {
+            goto done;
+        }
+    }
+    result = 0;
+done:
+    PyMem_Free(own.at);
+    PyMem_Free(others.at);
+    return result;
+}
