@@ -259,4 +259,15 @@ rs_layout_walks_up(const PyTypeObject *type, const PyTypeObject *base)
            type->tp_itemsize == base->tp_itemsize;
 }
 
+/* 3.15 (lazy imports) keeps flags in the low bits of IMPORT_NAME's argument. */
+static inline int
+rs_import_name_index(int arg)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    return arg >> 2;
+#else
+    return arg;
+#endif
+}
+
 #endif
