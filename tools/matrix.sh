@@ -211,8 +211,8 @@ run() {
 }
 
 mutants() {
-    local tag out verdicts=()
-    # Through /tmp, which the chroot shares.
+    local tag verdicts=()
+    # Through /tmp, which the chroot shares. Not local: the trap comes later.
     out=$(mktemp -d)
     trap 'rm -rf "$out"' EXIT
     for tag in "${chosen[@]}"; do
@@ -241,6 +241,8 @@ choose() {
     fi
 }
 
+# A child that handles an interrupt itself must not make us go on with the next.
+trap 'exit 130' INT TERM
 tags=$(all_tags)
 chosen=()
 command=${1:-run}
