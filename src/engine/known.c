@@ -159,13 +159,48 @@ code_from_cache(const rs_unit *u)
     return code;
 }
 
+/* What an earlier update of this very module has remembered: a module that was removed
+ * from sys.modules and imported anew came from whatever the file was then. New reference,
+ * or NULL. */
+static PyObject *
+remembered(const rs_session *s, const rs_unit *u)
+{
+    PyObject *module, *code = NULL;
+    PyObject *entry = PyDict_GetItemWithError(s->st->known, u->name);
+    if (entry == NULL) {
+        return NULL;
+    }
+    Py_INCREF(entry);
+    module = PyObject_CallNoArgs(PyTuple_GET_ITEM(entry, 0));
+    if (module == u->module) {
+        code = Py_NewRef(PyTuple_GET_ITEM(entry, 1));
+    }
+    Py_XDECREF(module);
+    Py_DECREF(entry);
+    return code;
+}
+
+static int
+remember(rs_session *s, const rs_unit *u)
+{
+    int result = -1;
+    PyObject *ref = PyWeakref_NewRef(u->module, NULL);
+    PyObject *entry = ref != NULL ? PyTuple_Pack(2, ref, u->code) : NULL;
+    if (entry != NULL) {
+        result = PyDict_SetItem(s->st->known, u->name, entry);
+    }
+    Py_XDECREF(ref);
+    Py_XDECREF(entry);
+    return result;
+}
+
 static int
 find_known(rs_session *s, rs_unit *u)
 {
     int live;
-    PyObject *code = PyDict_GetItemWithError(s->st->known, u->name);
+    PyObject *code = remembered(s, u);
     if (code != NULL || PyErr_Occurred()) {
-        u->known_code = Py_XNewRef(code);
+        u->known_code = code;
         return code != NULL ? 0 : -1;
     }
     code = code_from_cache(u);
@@ -197,7 +232,7 @@ rs_source_remember(rs_session *s)
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
         if (u->code != NULL) {
-            if (PyDict_SetItem(s->st->known, u->name, u->code) < 0) {
+            if (remember(s, u) < 0) {
                 return -1;
             }
             continue;

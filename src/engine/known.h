@@ -1,5 +1,5 @@
 /* known.h -- the code of the source that is live, as far as it is known.
- * Owns:     st->known: module name -> code object.
+ * Owns:     st->known: module name -> (weak reference to the module, code object).
  * Provides: rs_source_known, rs_source_remember.
  * Depends:  session.h, lookup.h.
  * Threads:  the updating thread. Runs Python code of importlib only.
