@@ -39,6 +39,18 @@ rs_census_wanted(const rs_session *s, Py_ssize_t number)
             !rs_same_literal(note->old_defaults, note->new_defaults));
 }
 
+/* Is there a unit whose old source is not known, so that notes can't be complete? */
+static int
+any_unknown(const rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (s->units[i].known_code == NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* ---- functions nearby ---- */
 
 typedef struct {
@@ -181,7 +193,7 @@ references(const rs_session *s, const rs_code_note *note)
 static void
 subtract(const rs_session *s, Py_ssize_t *left, PyObject *code)
 {
-    Py_ssize_t number = rs_idmap_find(&s->codes->index, code);
+    Py_ssize_t number = rs_codes_find(s, code);
     if (number >= 0) {
         left[number]--;
     }
@@ -253,7 +265,7 @@ codes_unexplained(const rs_session *s, const rs_census *census)
 static int
 dicts_unexplained(const rs_session *s, const rs_census *census)
 {
-    int deep = 0;
+    int deep = any_unknown(s);
     for (Py_ssize_t i = 0; !deep && i < rs_codes_count(s); i++) {
         const rs_code_note *note = rs_codes_at(s, i);
         deep = (note->inner || !note->matched) && rs_census_wanted(s, i);
@@ -323,7 +335,7 @@ rs_census_take(rs_session *s, rs_census *census)
 {
     int unexplained;
     *census = (rs_census){0};
-    if (!any_wanted(s)) {
+    if (!any_wanted(s) && !any_unknown(s)) {
         return 0;
     }
     for (Py_ssize_t i = 0; i < s->n_pairs; i++) {

@@ -22,10 +22,16 @@ rs_codes_at(const rs_session *s, Py_ssize_t number)
     return &s->codes->notes[number];
 }
 
+Py_ssize_t
+rs_codes_find(const rs_session *s, PyObject *code)
+{
+    return s->codes != NULL ? rs_idmap_find(&s->codes->index, code) : -1;
+}
+
 rs_code_note *
 rs_codes_note(const rs_session *s, PyObject *code)
 {
-    Py_ssize_t number = s->codes != NULL ? rs_idmap_find(&s->codes->index, code) : -1;
+    Py_ssize_t number = rs_codes_find(s, code);
     return number >= 0 ? &s->codes->notes[number] : NULL;
 }
 
@@ -309,7 +315,7 @@ rs_codes_alias(rs_session *s, PyObject *code, Py_ssize_t note_number)
         goto done;
     }
     for (Py_ssize_t i = 0; i < own.count && i < others.count; i++) {
-        Py_ssize_t number = rs_idmap_find(&s->codes->index, others.at[i].code);
+        Py_ssize_t number = rs_codes_find(s, others.at[i].code);
         if (number >= 0 && rs_codes_alias(s, own.at[i].code, number) < 0) {
             goto done;
         }
@@ -319,4 +325,17 @@ done:
     PyMem_Free(own.at);
     PyMem_Free(others.at);
     return result;
+}
+
+int
+rs_codes_lose(rs_session *s, PyObject *code)
+{
+    rs_code_note *note = take_note(s, code);
+    if (note == NULL) {
+        return -1;
+    }
+    if (note->new_code == NULL) {
+        note->fate = RS_CODE_LOST_AMBIGUOUS;
+    }
+    return 0;
 }

@@ -1,7 +1,7 @@
 /* codes.h -- which code object of the new source answers to which of the old.
  * Owns:     s->codes: a note on each old code object.
- * Provides: rs_codes_pair, rs_codes_pair_known, rs_codes_alias, rs_codes_note,
- *           rs_codes_clear. Fills s->old_codes with what was paired.
+ * Provides: rs_codes_pair, rs_codes_pair_known, rs_codes_alias, rs_codes_lose,
+ *           rs_codes_count, rs_codes_find, rs_codes_at, rs_codes_note, rs_codes_clear. Fills s->old_codes with what was paired.
  * Depends:  session.h, children.h, roles.h, same.h.
  * Threads:  the GIL is held. Pairing may run Python code of the standard library (`dis`).
  * Invariants:
@@ -58,8 +58,12 @@ int rs_codes_pair_known(rs_session *s, const rs_unit *u);
  * and for what is nested in it. Runs no Python code. 0 or -1. */
 int rs_codes_alias(rs_session *s, PyObject *code, Py_ssize_t note_number);
 
-/* How many notes there are, and one of them; NULL if there is none about `code`. */
+/* `code` is old, and nobody can tell what it has become. 0 or -1. */
+int rs_codes_lose(rs_session *s, PyObject *code);
+
+/* How many notes there are, the number of one, and one; NULL if none is about `code`. */
 Py_ssize_t rs_codes_count(const rs_session *s);
+Py_ssize_t rs_codes_find(const rs_session *s, PyObject *code); /* or -1 */
 rs_code_note *rs_codes_at(const rs_session *s, Py_ssize_t number);
 rs_code_note *rs_codes_note(const rs_session *s, PyObject *code);
 

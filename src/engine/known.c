@@ -81,8 +81,8 @@ read_file(PyObject *path)
 {
     PyObject *data = NULL;
     PyObject *io = PyImport_ImportModule("_io");
-    PyObject *file =
-        io != NULL ? PyObject_CallMethod(io, "open_code", "O", path) : NULL;
+    PyObject *file = io != NULL ? PyObject_CallMethod(io, "open_code", "O", path)
+                                : NULL;
     if (file != NULL) {
         PyObject *closed;
         data = PyObject_CallMethod(file, "read", NULL);

@@ -4,13 +4,17 @@
 
 #include "census.h"
 #include "codes.h"
+#include "containers.h"
 #include "same.h"
 
 int
 rs_nested_pair(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (rs_codes_pair_known(s, &s->units[i]) < 0) {
+        const rs_unit *u = &s->units[i];
+        int result = u->known_code != NULL ? rs_codes_pair_known(s, u)
+                                           : rs_containers_pair(s, u);
+        if (result < 0) {
             return -1;
         }
     }
@@ -41,21 +45,75 @@ find_copy(const rs_session *s, PyObject *code)
     return -1;
 }
 
+/* What a search for code of one qualified name in the new source finds. */
+typedef struct {
+    Py_ssize_t count;
+    PyObject *same; /* the last that does the same; borrowed */
+    Py_ssize_t n_same;
+} finding;
+
+static int
+search_new(PyObject *parent, PyObject *code, finding *found)
+{
+    PyObject *consts = RS_CODE(parent)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts); i++) {
+        PyObject *child = PyTuple_GET_ITEM(consts, i);
+        if (!PyCode_Check(child)) {
+            continue;
+        }
+        if (rs_same_text(RS_CODE(child)->co_qualname, RS_CODE(code)->co_qualname)) {
+            int relation = rs_same_code(child, code);
+            if (relation < 0) {
+                return -1;
+            }
+            found->count++;
+            if (relation != RS_CODE_DIFFERS) {
+                found->same = child;
+                found->n_same++;
+            }
+        }
+        if (search_new(child, code, found) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Code that nothing is noted about, of a unit whose old source is not known. */
+static int
+note_stray(rs_session *s, const rs_unit *u, PyObject *code)
+{
+    finding found = {0, NULL, 0};
+    if (u->known_code != NULL || u->code == NULL ||
+        !rs_same_text(RS_CODE(code)->co_filename, u->filename)) {
+        return 0;
+    }
+    if (search_new(u->code, code, &found) < 0) {
+        return -1;
+    }
+    if (found.n_same == 1) {
+        return rs_codes_pair(s, code, found.same);
+    }
+    return found.count > 0 && found.n_same == 0 ? rs_codes_lose(s, code) : 0;
+}
+
 /* Live functions may run other copies of old code than those that are noted: a .pyc was
  * read again, or an earlier update left alone what was the same. */
 static int
-note_copies(rs_session *s, const rs_census *census)
+note_strays(rs_session *s, const rs_census *census)
 {
     for (Py_ssize_t i = 0; i < census->functions.used; i++) {
         PyObject *func = census->functions.entries[i].key;
         PyObject *code = RS_FUNCTION(func)->func_code;
+        const rs_unit *u = rs_session_unit_by_live(s, RS_FUNCTION(func)->func_globals);
         Py_ssize_t number;
-        if (rs_codes_note(s, code) != NULL || rs_idmap_has(&s->young, func) ||
-            rs_session_unit_by_live(s, RS_FUNCTION(func)->func_globals) == NULL) {
+        if (u == NULL || rs_codes_note(s, code) != NULL ||
+            rs_idmap_has(&s->young, func)) {
             continue;
         }
         number = find_copy(s, code);
-        if (number < -1 || (number >= 0 && rs_codes_alias(s, code, number) < 0)) {
+        if (number < -1 || (number >= 0 && rs_codes_alias(s, code, number) < 0) ||
+            (number == -1 && note_stray(s, u, code) < 0)) {
             return -1;
         }
     }
@@ -323,6 +381,13 @@ report_stay(rs_session *s, const rs_code_note *note)
     const PyCodeObject *code = RS_CODE(note->code);
     const rs_unit *u = unit_of(s, note);
     const char *plural = note->stay == 1 ? "" : "s";
+    if (note->fate == RS_CODE_LOST_AMBIGUOUS && u != NULL && u->known_code == NULL) {
+        return rs_notice(
+            s, "RSL604", u, code->co_qualname, code->co_firstlineno,
+            "%zd live function%s kept the old code: the source that it was "
+            "compiled from is not known, so nothing tells what it has become",
+            note->stay, plural);
+    }
     if (note->fate == RS_CODE_LOST_AMBIGUOUS) {
         return rs_notice(s, "RSL604", u, code->co_qualname, code->co_firstlineno,
                          "%zd live function%s kept the old code: the new source has "
@@ -373,7 +438,7 @@ rs_nested_plan(rs_session *s)
     int result = -1;
     rs_census census;
     forget_results(s);
-    if (rs_census_take(s, &census) < 0 || note_copies(s, &census) < 0) {
+    if (rs_census_take(s, &census) < 0 || note_strays(s, &census) < 0) {
         goto done;
     }
     for (Py_ssize_t i = 0; i < census.functions.used; i++) {

@@ -2,7 +2,7 @@
  * that a factory made, inner functions of decorators, lambdas in containers (rule 7).
  * Owns:     nothing; plans operations in s->journal.
  * Provides: rs_nested_pair, rs_nested_plan.
- * Depends:  session.h, codes.h, census.h, same.h.
+ * Depends:  session.h, codes.h, containers.h, census.h, same.h.
  * Threads:  the GIL is held; rs_nested_plan runs no Python code and does not let go of
  *           it, so that closures which other threads make can't slip through if the
  *           commit follows at once.
