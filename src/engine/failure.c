@@ -29,10 +29,21 @@ traceback_line(PyTracebackObject *tb)
     return line;
 }
 
-/* The innermost entry of the traceback that lies in the module's own file; without such
- * a one, the innermost. */
+static const rs_unit *
+unit_of_file(const rs_session *s, PyObject *filename)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (PyUnicode_Compare(filename, s->units[i].filename) == 0) {
+            return &s->units[i];
+        }
+    }
+    return NULL;
+}
+
+/* The innermost entry of the traceback that lies in the file of a module that is updated,
+ * which may be another one that *unit imports; without such a one, the innermost. */
 static PyObject *
-traceback_place(PyObject *exc, const rs_unit *unit, int *line)
+traceback_place(rs_session *s, PyObject *exc, const rs_unit **unit, int *line)
 {
     PyObject *filename = NULL;
     PyObject *first = PyException_GetTraceback(exc);
@@ -40,13 +51,12 @@ traceback_place(PyObject *exc, const rs_unit *unit, int *line)
     for (PyTracebackObject *tb = (PyTracebackObject *)first; tb != NULL;
          tb = tb->tb_next) {
         PyCodeObject *code = PyFrame_GetCode(tb->tb_frame);
-        int here = unit != NULL && unit->filename != NULL &&
-                   PyUnicode_Check(code->co_filename) &&
-                   PyUnicode_Compare(code->co_filename, unit->filename) == 0;
-        if (here || !own) {
+        const rs_unit *here = unit_of_file(s, code->co_filename);
+        if (here != NULL || !own) {
             Py_XSETREF(filename, Py_NewRef(code->co_filename));
             *line = traceback_line(tb);
-            own = here;
+            own = here != NULL;
+            *unit = own ? here : *unit;
         }
         Py_DECREF(code);
     }
@@ -54,9 +64,9 @@ traceback_place(PyObject *exc, const rs_unit *unit, int *line)
     return filename;
 }
 
-/* "weapons.py:12" or what is known of it; new reference. */
+/* "weapons.py:12" or what is known of it (new reference), and the unit that it is in. */
 static PyObject *
-describe_place(PyObject *exc, const rs_unit *unit)
+describe_place(rs_session *s, PyObject *exc, const rs_unit **unit)
 {
     int line = 0;
     PyObject *text, *filename = NULL;
@@ -64,10 +74,11 @@ describe_place(PyObject *exc, const rs_unit *unit)
         filename = syntax_place(exc, &line);
     }
     if (filename == NULL) {
-        filename = traceback_place(exc, unit, &line);
+        line = 0;
+        filename = traceback_place(s, exc, unit, &line);
     }
-    if (filename == NULL && unit != NULL) {
-        filename = Py_XNewRef(unit->filename);
+    if (filename == NULL && *unit != NULL) {
+        filename = Py_XNewRef((*unit)->filename);
     }
     if (filename == NULL) {
         return PyUnicode_FromString("<unknown>");
@@ -138,7 +149,7 @@ rs_prepare_error(rs_session *s, const rs_unit *unit)
             return -1;
         }
     }
-    place = describe_place(exc, unit);
+    place = describe_place(s, exc, &unit);
     what = place != NULL ? describe_exception(exc) : NULL;
     if (what != NULL) {
         message = unit != NULL ? PyUnicode_FromFormat("preparing %U failed at %U: %U",

@@ -27,7 +27,7 @@ struct rs_leaks {
 
 /* ---- what bodies made ---------------------------------------------------------------- */
 
-/* Is a constant one of its kind? None, small numbers, single letters are everybody's. */
+/* Is a constant one of its kind? None, whole numbers, letters are everybody's. */
 static int
 is_telling(PyObject *constant)
 {
@@ -55,7 +55,7 @@ collect_constants(rs_idmap *map, PyObject *tuple)
         } else if (PyTuple_Check(constant)) {
             result = collect_constants(map, constant);
         }
-        if (result == 0 && is_telling(constant)) {
+        if (result == 0) {
             result = rs_idmap_set(map, constant, constant);
         }
         if (result < 0) {
@@ -91,7 +91,10 @@ is_made(PyObject *op, void *arg)
 {
     const struct rs_leaks *leaks = arg;
     const rs_session *s = leaks->s;
-    rs_made made = rs_idmap_has(&leaks->constants, op) ? RS_MADE_PERHAPS : RS_MADE_NOT;
+    rs_made made = RS_MADE_NOT;
+    if (rs_idmap_has(&leaks->constants, op)) {
+        made = is_telling(op) ? RS_MADE_PERHAPS : RS_MADE_HARDLY;
+    }
     if (PyFunction_Check(op)) {
         return RS_FUNCTION(op)->func_builtins == s->builtins ||
                        rs_session_unit_by_scratch(s, PyFunction_GET_GLOBALS(op)) != NULL

@@ -11,7 +11,8 @@
 
 typedef enum {
     RS_MADE_NOT,     /* nothing says that a body made it */
-    RS_MADE_PERHAPS, /* a constant of the new source; others may use an equal one */
+    RS_MADE_HARDLY,  /* a constant of the new source that is everybody's: True, 7 */
+    RS_MADE_PERHAPS, /* another one; text and numbers that others may use, too */
     RS_MADE          /* a function, class or instance of the new source */
 } rs_made;
 

@@ -275,21 +275,25 @@ replace_items(const rs_snapshot *snap, rs_state *st, PyObject *items)
     return nothing != NULL ? 0 : -1;
 }
 
-/* How sure `made` must be before something is removed: where all that is new was perhaps
- * made and nothing is missing, perhaps is enough. */
+/* How sure `made` must be before something is removed. Where that explains all that is new
+ * and nothing is missing, a constant of the new source is enough; in a deque, through
+ * which threads hand each other work, not any constant. */
 static rs_made
-threshold(const rs_idmap *held, PyObject *items, rs_made_test made, void *arg)
+threshold(const rs_snapshot *snap, const rs_idmap *held, PyObject *items,
+          rs_made_test made, void *arg)
 {
+    rs_made enough =
+        snap->kind == RS_SNAPSHOT_DEQUE ? RS_MADE_PERHAPS : RS_MADE_HARDLY;
     Py_ssize_t kept = 0;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); i++) {
         PyObject *item = PyList_GET_ITEM(items, i);
         if (rs_idmap_has(held, item)) {
             kept++;
-        } else if (made(item, arg) == RS_MADE_NOT) {
+        } else if (made(item, arg) < enough) {
             return RS_MADE;
         }
     }
-    return kept >= held->used ? RS_MADE_PERHAPS : RS_MADE;
+    return kept >= held->used ? enough : RS_MADE;
 }
 
 /* Removes from list or deque what was made since; 1 if nothing else differs from what was
@@ -305,7 +309,7 @@ remove_made(const rs_snapshot *snap, rs_state *st, PyObject *items, rs_made_test
     if (kept == NULL || map_elements(&held, snap->held) < 0) {
         goto done;
     }
-    enough = threshold(&held, items, made, arg);
+    enough = threshold(snap, &held, items, made, arg);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); i++) {
         PyObject *item = PyList_GET_ITEM(items, i);
         if (!rs_idmap_has(&held, item) && made(item, arg) >= enough) {
@@ -335,7 +339,7 @@ discard_made(const rs_snapshot *snap, PyObject *items, rs_made_test made, void *
     if (map_elements(&held, snap->held) < 0) {
         goto done;
     }
-    enough = threshold(&held, items, made, arg);
+    enough = threshold(snap, &held, items, made, arg);
     result = 1;
     for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(items); i++) {
         PyObject *item = PyList_GET_ITEM(items, i);

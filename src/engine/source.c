@@ -241,7 +241,8 @@ add_unit(rs_session *s, PyObject *name, PyObject *module)
     return 0;
 }
 
-/* Units for what is wanted, in the order of sys.modules: that of the first imports. */
+/* Units for what is wanted, in the order of sys.modules: what is imported comes before what
+ * imports it, because a module moves to the end when its body has run. */
 static int
 add_units(rs_session *s, PyObject *modules)
 {

@@ -71,7 +71,7 @@ add_write(rs_writes *w, const rs_watched_dict *d, PyObject *key, PyObject *old,
 static int
 copy_contents(const rs_writes *w, rs_watched_dict *d)
 {
-    if (d->copy != NULL || d->type != NULL) {
+    if (d->copy != NULL || d->type != NULL || d->order != NULL) {
         return 0;
     }
     d->copied_at = w->n_writes;
@@ -91,7 +91,7 @@ record_key(rs_writes *w, rs_watched_dict *d, PyObject *key, PyObject *now)
         d->opaque = 1;
         return copy_contents(w, d);
     }
-    if (now == NULL && !PyODict_Check(d->dict) && copy_contents(w, d) < 0) {
+    if (now == NULL && copy_contents(w, d) < 0) {
         return -1;
     }
     /* 3.12.1 reports some additions as modifications: only the dict knows. */
@@ -202,6 +202,25 @@ rs_writes_open(rs_writes *w, rs_session *s, PyObject *names)
     return take_watcher(w);
 }
 
+/* An OrderedDict keeps its order beside the dict, and its watcher sees it half changed. */
+static PyObject *
+list_keys(PyObject *odict)
+{
+    PyObject *key, *iterator = PyODict_Type.tp_iter(odict);
+    PyObject *keys = iterator != NULL ? PyList_New(0) : NULL;
+    while (keys != NULL && (key = Py_TYPE(iterator)->tp_iternext(iterator)) != NULL) {
+        if (PyList_Append(keys, key) < 0) {
+            Py_CLEAR(keys);
+        }
+        Py_DECREF(key);
+    }
+    Py_XDECREF(iterator);
+    if (keys != NULL && PyErr_Occurred()) {
+        Py_CLEAR(keys);
+    }
+    return keys;
+}
+
 int
 rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only)
 {
@@ -226,6 +245,12 @@ rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only
     d->dict = Py_NewRef(dict);
     d->type = (PyTypeObject *)Py_XNewRef((PyObject *)type);
     d->named_only = named_only;
+    if (PyODict_Check(dict)) {
+        d->order = list_keys(dict);
+        if (d->order == NULL) {
+            return -1;
+        }
+    }
     if (w->watcher >= 0) {
         return PyDict_Watch(w->watcher, dict);
     }
@@ -364,7 +389,33 @@ restore_whole(const rs_watched_dict *d)
 static int
 is_whole(const rs_watched_dict *d)
 {
-    return d->copy != NULL && !d->shared && !PyODict_Check(d->dict);
+    return d->copy != NULL && !d->shared;
+}
+
+/* Puts the keys of an OrderedDict, which are all there again, into their old order. */
+static int
+restore_order(const rs_watched_dict *d)
+{
+    int same = 1;
+    PyObject *keys = list_keys(d->dict);
+    if (keys == NULL || PyList_GET_SIZE(keys) != PyList_GET_SIZE(d->order)) {
+        Py_XDECREF(keys);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(keys); i++) {
+        same &= PyList_GET_ITEM(keys, i) == PyList_GET_ITEM(d->order, i);
+    }
+    Py_DECREF(keys);
+    for (Py_ssize_t i = 0; !same && i < PyList_GET_SIZE(d->order); i++) {
+        PyObject *nothing =
+            PyObject_CallMethod((PyObject *)&PyODict_Type, "move_to_end", "OO", d->dict,
+                                PyList_GET_ITEM(d->order, i));
+        if (nothing == NULL) {
+            return -1;
+        }
+        Py_DECREF(nothing);
+    }
+    return 0;
 }
 
 int
@@ -392,6 +443,12 @@ rs_writes_undo(rs_writes *w)
             complete = 0;
         }
     }
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        const rs_watched_dict *d = &w->dicts[i];
+        if (d->order != NULL && !d->shared && (d->opaque || restore_order(d) < 0)) {
+            complete = 0;
+        }
+    }
     PyErr_Clear();
     return complete;
 }
@@ -410,6 +467,7 @@ rs_writes_clear(rs_writes *w)
         Py_DECREF(taken.dicts[i].dict);
         Py_XDECREF(taken.dicts[i].type);
         Py_XDECREF(taken.dicts[i].copy);
+        Py_XDECREF(taken.dicts[i].order);
     }
     PyMem_Free(taken.writes);
     PyMem_Free(taken.dicts);

@@ -23,6 +23,7 @@ typedef struct {
     PyTypeObject *type;   /* the class whose dict it is, or NULL */
     int named_only;       /* only keys in `names` matter */
     PyObject *copy;       /* contents before the first removal, or NULL */
+    PyObject *order;      /* list: the keys of an OrderedDict, else NULL */
     Py_ssize_t copied_at; /* number of writes recorded before it */
     int shared;           /* another thread has written since the copy */
     int opaque;           /* a key was written that can't be looked up */

@@ -1,0 +1,25 @@
+/* stacks.h -- frames that are running, and those that are suspended.
+ * Owns:     nothing; collected objects belong to the caller.
+ * Provides: rs_stacks_running, rs_stacks_generators, rs_generator_frame.
+ * Depends:  session.h, heap.h.
+ * Threads:  the GIL is held; frames of other threads are read, not touched.
+ */
+#ifndef RS_STACKS_H
+#define RS_STACKS_H
+
+#include "session.h"
+
+/* 0: go on; anything else ends the search and is its result. */
+typedef int (*rs_frame_visit)(PyFrameObject *frame, void *arg);
+
+/* The frames of all threads of this interpreter, each thread's newest first. */
+int rs_stacks_running(rs_frame_visit visit, void *arg);
+
+/* A new list of generators, coroutines and async generators: those made since the update
+ * began (s given, up to rs_heap_end), or all (s NULL). */
+PyObject *rs_stacks_generators(rs_session *s);
+
+/* 1 and *frame (owned) while the generator has one, 0 when it is done, -1. */
+int rs_generator_frame(PyObject *generator, PyFrameObject **frame);
+
+#endif
