@@ -49,6 +49,7 @@ def parse(arguments):
 def main(arguments=None):
     """Play the demo; return the exit status."""
     options = parse(arguments)
+    sys.stdout.reconfigure(errors="replace")  # print(update) draws with box characters
     signal.signal(signal.SIGTERM, end_by_signal)
     signal.signal(signal.SIGALRM, end_by_clock)
     signal.alarm(LIMIT)

@@ -26,17 +26,7 @@ def reload(modules, engine="resoul"):
 def with_resoul(modules):
     """One transaction for all modules."""
     update = resoul.reload(modules)
-    numbers = {
-        "prepare_ns": update.prepare_ns,
-        "plan_ns": update.plan_ns,
-        "pause_ns": update.pause_ns,
-        "blocked_ns": update.blocked_ns,
-    }
-    return {
-        "applied": True,
-        "text": str(update),
-        "update": update.to_dict() | numbers,
-    }
+    return {"applied": True, "text": str(update), "update": update.to_dict()}
 
 
 def with_importlib(modules):
