@@ -2,7 +2,7 @@
  * Owns:     the marker objects and the garbage collector's switch while an update is
  *           prepared and planned (fields of the session).
  * Provides: rs_heap_begin, rs_heap_young, rs_heap_end, rs_heap_interval, rs_heap_walk,
- *           rs_heap_functions, rs_heap_count.
+ *           rs_heap_functions, rs_heap_holds, rs_heap_count.
  * Depends:  session.h.
  * Threads:  the GIL is held; a walk runs no Python code.
  * Invariants:
@@ -10,8 +10,7 @@
  *       it to, and then a callback of the collector saves the young interval.
  *   H2  s->young holds what was made while preparing and can be reached from scratch
  *       namespaces and young functions. Objects of other threads are not kept alive.
- *   H3  s->young_lost is set if a collection went unseen: then rs_heap_interval visits
- *       every object.
+ *   H3  if a collection went unseen nobody knows what is young: refused (RSL402).
  */
 #ifndef RS_HEAP_H
 #define RS_HEAP_H
@@ -32,8 +31,8 @@ int rs_heap_young(rs_session *s);
  * exception. */
 void rs_heap_end(rs_session *s);
 
-/* All objects that may hold references to what was made while preparing: those between
- * the markers (also what is not in s->young), or all if s->young_lost. 0 or -1. */
+/* All that was made while preparing and is still there, also what is not in s->young; each
+ * object once. 0 or -1. */
 int rs_heap_interval(rs_session *s, rs_heap_visit visit, void *arg);
 
 /* Every object that the collector knows. 0 or -1. */
@@ -43,6 +42,9 @@ int rs_heap_walk(rs_heap_visit visit, void *arg);
  * or whose func_code is a key of `codes` (either may be NULL). 0 or -1. */
 int rs_heap_functions(rs_session *s, const rs_idmap *globals, const rs_idmap *codes,
                       PyObject *out_list);
+
+/* How many strong references the heap's records have to `op` (for rs_session_holds). */
+Py_ssize_t rs_heap_holds(const rs_session *s, const PyObject *op);
 
 /* How many references to `target` the holder's tp_traverse reports. */
 Py_ssize_t rs_heap_count(PyObject *holder, PyObject *target);

@@ -1,6 +1,7 @@
 #include "journal.h"
 
 #include "body.h"
+#include "clock.h"
 #include "op.h"
 
 #include <assert.h>
@@ -391,7 +392,7 @@ rs_journal_commit(rs_journal *j, PyObject *clear_caches, int64_t *pause)
     PyObject *error, *second;
     assert(!j->committed);
     rs_journal_check(j);
-    start = rs_now_ns();
+    start = rs_clock_ns();
     if (do_all(j, clear_caches) < 0) {
         error = PyErr_GetRaisedException();
         if (take_back(j, clear_caches) < 0) {
@@ -405,7 +406,7 @@ rs_journal_commit(rs_journal *j, PyObject *clear_caches, int64_t *pause)
     }
     j->committed = 1;
     if (pause != NULL) {
-        *pause = rs_now_ns() - start;
+        *pause = rs_clock_ns() - start;
     }
     rs_journal_check(j);
     return 0;

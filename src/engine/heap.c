@@ -1,0 +1,357 @@
+#include "heap.h"
+
+#include "gcwatch.h"
+
+typedef struct rs_heap {
+    rs_gcwatch watch; /* has marker a */
+    PyObject *b;      /* marker: a list, empty; NULL: still preparing */
+} rs_heap;
+
+/* ---- begin and end ---- */
+
+static PyObject *
+collector_calls(PyObject *self, PyObject *args)
+{
+    rs_session *s = (rs_session *)self;
+    if (s->heap != NULL && PyTuple_GET_SIZE(args) > 0) {
+        rs_gcwatch_called(&s->heap->watch, PyTuple_GET_ITEM(args, 0));
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef collector_callback = {
+    "_resoul_collection", collector_calls, METH_VARARGS,
+    PyDoc_STR("While an update is prepared: a collection starts or stops.")};
+
+int
+rs_heap_begin(rs_session *s)
+{
+    s->heap = PyMem_Calloc(1, sizeof(*s->heap));
+    if (s->heap == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    s->gc_was_on = PyGC_Disable();
+    return rs_gcwatch_begin(&s->heap->watch, (PyObject *)s, &collector_callback);
+}
+
+void
+rs_heap_end(rs_session *s)
+{
+    rs_heap *heap = s->heap;
+    if (heap == NULL) {
+        return;
+    }
+    s->heap = NULL;
+    rs_gcwatch_end(&heap->watch);
+    Py_CLEAR(heap->b);
+    PyMem_Free(heap);
+    if (s->gc_was_on) {
+        PyGC_Enable();
+    }
+}
+
+/* ---- the interval ---- */
+
+typedef struct {
+    const rs_heap *heap;
+    const rs_session *s;
+    rs_heap_visit visit;
+    void *arg;
+    int inside;
+    int result; /* -1: stopped with an exception */
+} interval_arg;
+
+static int
+pass_on(PyObject *op, interval_arg *interval)
+{
+    int result = interval->visit(op, interval->arg);
+    if (result < 0) {
+        interval->result = -1;
+    }
+    return result > 0;
+}
+
+static int
+visit_between(PyObject *op, void *arg)
+{
+    interval_arg *interval = arg;
+    if (op == interval->heap->b) {
+        return 0;
+    }
+    if (!interval->inside) {
+        interval->inside = op == interval->heap->watch.a;
+        return 1;
+    }
+    if (rs_idmap_has(&interval->s->young, op) ||
+        rs_idmap_has(&interval->heap->watch.survivors, op)) {
+        return 1; /* had its turn */
+    }
+    return pass_on(op, interval);
+}
+
+/* What is between the markers in memory, and what a collection moved. */
+static int
+visit_interval(const rs_session *s, interval_arg *interval)
+{
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    while (rs_idmap_next(&s->heap->watch.survivors, &pos, &op, NULL)) {
+        if (!rs_idmap_has(&s->young, op) && !pass_on(op, interval)) {
+            return interval->result;
+        }
+    }
+    PyUnstable_GC_VisitObjects(visit_between, interval);
+    return interval->result;
+}
+
+int
+rs_heap_interval(rs_session *s, rs_heap_visit visit, void *arg)
+{
+    interval_arg interval = {s->heap, s, visit, arg, 0, 0};
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
+        if (!pass_on(op, &interval)) {
+            return interval.result;
+        }
+    }
+    return visit_interval(s, &interval);
+}
+
+/* ---- which of it is the update's? ---- */
+
+static int
+collect(PyObject *op, void *arg)
+{
+    return rs_idmap_set(arg, op, op) < 0 ? -1 : 1;
+}
+
+/* Does code of the units, or of modules that they import for the first time, run in the
+ * namespace of this function? */
+static int
+is_young_function(const rs_session *s, PyObject *op)
+{
+    return PyFunction_Check(op) &&
+           (RS_FUNCTION(op)->func_builtins == s->builtins ||
+            rs_session_unit_by_scratch(s, RS_FUNCTION(op)->func_globals) != NULL);
+}
+
+static int
+is_young_class(const rs_session *s, PyObject *op)
+{
+    PyObject *dict, *module;
+    if (!PyType_Check(op)) {
+        return 0;
+    }
+    dict = PyType_GetDict(RS_TYPE(op));
+    module = dict != NULL ? PyDict_GetItemWithError(dict, s->st->names.__module__) : NULL;
+    Py_XDECREF(dict);
+    return module != NULL && rs_session_unit_by_name(s, module) != NULL;
+}
+
+/* A generator or coroutine uses the namespace of its function without owning it. */
+static int
+is_young_frame(const rs_session *s, PyObject *op)
+{
+    const char *name = PyGen_CheckExact(op)        ? "gi_frame"
+                       : PyCoro_CheckExact(op)     ? "cr_frame"
+                       : PyAsyncGen_CheckExact(op) ? "ag_frame"
+                                                   : NULL;
+    PyObject *frame, *globals;
+    int young = 0;
+    if (name == NULL) {
+        return 0;
+    }
+    frame = PyObject_GetAttrString(op, name);
+    if (frame != NULL && PyFrame_Check(frame)) {
+        globals = PyFrame_GetGlobals((PyFrameObject *)frame);
+        young = rs_session_unit_by_scratch(s, globals) != NULL;
+        Py_DECREF(globals);
+    }
+    Py_XDECREF(frame);
+    PyErr_Clear();
+    return young;
+}
+
+static int
+add(rs_session *s, PyObject *op)
+{
+    return rs_idmap_has(&s->young, op) ? 0 : rs_idmap_set(&s->young, op, op);
+}
+
+static int
+add_roots(rs_session *s, const rs_idmap *interval)
+{
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        const rs_unit *u = &s->units[i];
+        if (u->scratch != NULL && (add(s, u->scratch) < 0 || add(s, u->scratch_module) < 0)) {
+            return -1;
+        }
+    }
+    while (rs_idmap_next(interval, &pos, &op, NULL)) {
+        if ((is_young_function(s, op) || is_young_class(s, op) || is_young_frame(s, op)) &&
+            add(s, op) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+typedef struct {
+    rs_session *s;
+    const rs_idmap *interval;
+} reach_arg;
+
+/* A container that the collector doesn't track is in no interval. If the young object that
+ * refers to it is the only one that does, it is young. */
+static int
+is_own_untracked(PyObject *op)
+{
+    return (PyDict_CheckExact(op) || PyTuple_CheckExact(op)) && Py_REFCNT(op) == 1 &&
+           !PyObject_GC_IsTracked(op);
+}
+
+static int
+reach(PyObject *op, void *arg)
+{
+    reach_arg *reached = arg;
+    if (rs_idmap_has(&reached->s->young, op) ||
+        !(rs_idmap_has(reached->interval, op) || is_own_untracked(op))) {
+        return 0;
+    }
+    return rs_idmap_set(&reached->s->young, op, op);
+}
+
+/* What other threads made meanwhile is not kept (H2): it would live too long, be finalized
+ * in this thread, and a tuple that is being built can't be resized with two owners. */
+static int
+add_reachable(rs_session *s, const rs_idmap *interval)
+{
+    reach_arg reached = {s, interval};
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
+        if (Py_TYPE(op)->tp_traverse != NULL &&
+            Py_TYPE(op)->tp_traverse(op, reach, &reached) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_heap_young(rs_session *s)
+{
+    interval_arg between = {s->heap, s, collect, NULL, 0, 0};
+    rs_idmap interval = {0};
+    int unseen, result = -1;
+    s->heap->b = PyList_New(0);
+    unseen = rs_gcwatch_unseen(&s->heap->watch);
+    if (s->heap->b == NULL || unseen < 0) {
+        return -1;
+    }
+    /* from here to the end no Python code runs: the interval stays as it is */
+    between.arg = &interval;
+    if (visit_interval(s, &between) < 0) {
+        goto done;
+    }
+    if (unseen || !between.inside) {
+        result = rs_refuse(s, "RSL402", NULL, NULL, 0,
+                           "leave gc.callbacks and gc.freeze() alone in module bodies",
+                           "a garbage collection that was not announced, or gc.freeze()");
+        goto done;
+    }
+    if (add_roots(s, &interval) == 0 &&
+        add_reachable(s, &interval) == 0) {
+        result = 0;
+    }
+done:
+    rs_idmap_clear(&interval);
+    return result;
+}
+
+Py_ssize_t
+rs_heap_holds(const rs_session *s, const PyObject *op)
+{
+    return s->heap != NULL ? 2 * rs_idmap_has(&s->heap->watch.survivors, op) : 0;
+}
+
+/* ---- walks ---- */
+
+typedef struct {
+    rs_heap_visit visit;
+    void *arg;
+    int result;
+} walk_arg;
+
+static int
+visit_all(PyObject *op, void *arg)
+{
+    walk_arg *walk = arg;
+    int result = walk->visit(op, walk->arg);
+    if (result < 0) {
+        walk->result = -1;
+    }
+    return result > 0;
+}
+
+int
+rs_heap_walk(rs_heap_visit visit, void *arg)
+{
+    walk_arg walk = {visit, arg, 0};
+    PyUnstable_GC_VisitObjects(visit_all, &walk);
+    return walk.result;
+}
+
+typedef struct {
+    const rs_idmap *globals;
+    const rs_idmap *codes;
+    PyObject *list;
+} functions_arg;
+
+static int
+append_function(PyObject *op, void *arg)
+{
+    functions_arg *wanted = arg;
+    PyFunctionObject *func = RS_FUNCTION(op);
+    if (!PyFunction_Check(op) ||
+        !((wanted->globals != NULL && rs_idmap_has(wanted->globals, func->func_globals)) ||
+          (wanted->codes != NULL && rs_idmap_has(wanted->codes, func->func_code)))) {
+        return 1;
+    }
+    return PyList_Append(wanted->list, op) < 0 ? -1 : 1;
+}
+
+int
+rs_heap_functions(rs_session *Py_UNUSED(s), const rs_idmap *globals, const rs_idmap *codes,
+                  PyObject *out_list)
+{
+    functions_arg wanted = {globals, codes, out_list};
+    return rs_heap_walk(append_function, &wanted);
+}
+
+typedef struct {
+    const PyObject *target;
+    Py_ssize_t n;
+} count_arg;
+
+static int
+count_target(PyObject *op, void *arg)
+{
+    count_arg *count = arg;
+    count->n += op == count->target;
+    return 0;
+}
+
+Py_ssize_t
+rs_heap_count(PyObject *holder, PyObject *target)
+{
+    count_arg count = {target, 0};
+    if (Py_TYPE(holder)->tp_traverse != NULL) {
+        Py_TYPE(holder)->tp_traverse(holder, count_target, &count);
+    }
+    return count.n;
+}
