@@ -1,6 +1,6 @@
 #include "firsts.h"
 
-#include "same.h"
+#include "heap.h"
 
 /* sys.modules[name], borrowed; NULL without an exception. */
 static PyObject *
@@ -235,6 +235,36 @@ restore_builtins(rs_session *s, rs_firsts *f)
     return PyList_SetSlice(f->seeded, 0, PyList_GET_SIZE(f->seeded), NULL);
 }
 
+/* After a failed update the modules that stay look like any other: their functions, too,
+ * get the real builtins. (After a successful one function.c does that.) */
+static int
+restore_functions(rs_session *s, const rs_firsts *f)
+{
+    PyObject *real = PyModule_GetDict(PyImport_AddModule("builtins"));
+    PyObject *functions = PyList_New(0);
+    rs_idmap dicts = {0};
+    int result = functions != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(f->seeded); i++) {
+        PyObject *dict = PyList_GET_ITEM(f->seeded, i);
+        result = rs_idmap_set(&dicts, dict, dict);
+    }
+    if (result == 0 && dicts.used > 0) {
+        result = rs_heap_functions(s, &dicts, NULL, functions);
+    }
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(functions); i++) {
+        PyObject *func = PyList_GET_ITEM(functions, i);
+        PyObject **builtins = rs_fn_slot(func, RS_FN_BUILTINS);
+        if (*builtins == s->builtins) {
+            *builtins = Py_NewRef(real);
+            rs_fn_clear_version(func);
+            Py_DECREF(s->builtins); /* not the last: the session has one */
+        }
+    }
+    Py_XDECREF(functions);
+    rs_idmap_clear(&dicts);
+    return result;
+}
+
 int
 rs_firsts_settle(rs_session *s, rs_firsts *f)
 {
@@ -346,12 +376,13 @@ rs_firsts_take_back(rs_session *s, rs_firsts *f)
 {
     PyObject *staying;
     int result = -1;
-    if (restore_builtins(s, f) < 0) {
-        return -1;
-    }
     staying = find_staying(s, f);
     if (staying == NULL) {
         return -1;
+    }
+    if ((PySet_GET_SIZE(staying) > 0 && restore_functions(s, f) < 0) ||
+        restore_builtins(s, f) < 0) {
+        goto done;
     }
     for (Py_ssize_t i = f->used - 1; i >= 0; i--) {
         rs_first *entry = &f->entries[i];

@@ -2,7 +2,7 @@
  * Owns:     a record of each first-time import and of each entry that was replaced.
  * Provides: rs_firsts_begin, rs_firsts_touch, rs_firsts_put, rs_firsts_taken,
  *           rs_firsts_settle, rs_firsts_take_back, rs_firsts_clear.
- * Depends:  session.h.
+ * Depends:  session.h, heap.h.
  * Threads:  the preparing thread, GIL held.
  * Invariants:
  *   F1  an entry of sys.modules is recorded before the preparing thread changes it.

@@ -10,6 +10,7 @@ struct rs_imports {
     PyObject *tree;     /* dict: name of a unit -> its number; of a package with units: -1 */
     PyObject *real;     /* what sys.modules was */
     PyObject *proxy;    /* what it is while preparing */
+    int installed;
     rs_idmap shadows;   /* private object -> the real one it stands for */
     rs_idmap views;     /* live package -> view */
     rs_firsts firsts;
@@ -130,10 +131,22 @@ rs_imports_begin(rs_session *s)
     s->active = 1;
 #ifndef RS_WITHOUT_CURE_15
     /* dataclasses, typing and enum look up the module that they work for (hazard 15) */
+    imports->installed = 1;
     return PySys_SetObject("modules", imports->proxy);
 #else
     return 0;
 #endif
+}
+
+/* A body that has rebound sys.modules meant it. */
+static int
+put_back(rs_session *s, const struct rs_imports *imports)
+{
+    if (PySys_GetObject("modules") == imports->proxy) {
+        return PySys_SetObject("modules", imports->real);
+    }
+    return rs_notice(s, "RSL609", NULL, NULL, 0,
+                     "sys.modules was rebound while the update was prepared; it stays");
 }
 
 void
@@ -143,11 +156,10 @@ rs_imports_end(rs_session *s)
     PyObject *error = PyErr_GetRaisedException();
     s->active = 0;
     s->importing = 0;
-    if (imports != NULL && imports->proxy != NULL && imports->real != NULL) {
-        if (PySys_GetObject("modules") == imports->proxy) {
-            if (PySys_SetObject("modules", imports->real) < 0) {
-                PyErr_WriteUnraisable(imports->real);
-            }
+    if (imports != NULL && imports->proxy != NULL && imports->installed) {
+        imports->installed = 0;
+        if (put_back(s, imports) < 0) {
+            PyErr_WriteUnraisable(imports->real);
         }
     }
     PyErr_SetRaisedException(error);
@@ -169,6 +181,10 @@ rs_imports_take_back(rs_session *s)
     }
     error = PyErr_GetRaisedException();
     result = rs_firsts_take_back(s, &s->imports->firsts);
+    if (PySys_GetObject("modules") != s->imports->real) {
+        /* a body has rebound it, or leaks.c has put back the proxy that was there */
+        result = PySys_SetObject("modules", s->imports->real) < 0 ? -1 : result;
+    }
     if (error != NULL) {
         if (result < 0) {
             PyErr_WriteUnraisable(s->first_imports);

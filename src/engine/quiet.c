@@ -154,16 +154,24 @@ static int
 tell_keywords(maker *m, PyObject *kwargs)
 {
     PyObject *code = PyFunction_GetCode(m->body);
+    PyObject *names;
+    int result;
     if (m->told || kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0) {
         return 0;
     }
     m->told = 1;
-    return rs_notice(m->session, "RSL607", m->unit, RS_CODE(code)->co_qualname,
-                     RS_CODE(code)->co_firstlineno,
-                     "class keywords %R reached no __init_subclass__: those of base "
-                     "classes outside the update ran when the class was first made, and "
-                     "don't run again",
-                     kwargs);
+    names = PyDict_Keys(kwargs);
+    if (names == NULL) {
+        return -1;
+    }
+    result = rs_notice(m->session, "RSL607", m->unit, RS_CODE(code)->co_qualname,
+                       RS_CODE(code)->co_firstlineno,
+                       "class keywords %R reached no __init_subclass__: that of a base "
+                       "class outside the update ran when the class was first made, and "
+                       "doesn't run again",
+                       names);
+    Py_DECREF(names);
+    return result;
 }
 
 /* __init_subclass__ of a stop; self: (maker, number of the stop), args: (cls,). */

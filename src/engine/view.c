@@ -177,6 +177,7 @@ PyObject *
 rs_view_new(rs_session *s, PyObject *name, PyObject *live)
 {
     PyObject *self = PyObject_CallOneArg(s->st->View_Type, name);
+    PyObject *file;
     view_data *view;
     if (self == NULL) {
         return NULL;
@@ -185,6 +186,12 @@ rs_view_new(rs_session *s, PyObject *name, PyObject *live)
     view->session = (rs_session *)Py_NewRef(s);
     view->name = Py_NewRef(name);
     view->live = Py_NewRef(live);
+    /* what "cannot import name" tells is read past the attributes */
+    file = PyDict_GetItemWithError(PyModule_GetDict(live), s->st->names.__file__);
+    if (file != NULL &&
+        PyDict_SetItem(PyModule_GetDict(self), s->st->names.__file__, file) < 0) {
+        Py_CLEAR(self);
+    }
     return self;
 }
 
