@@ -16,7 +16,7 @@ typedef int (*rs_frame_visit)(PyFrameObject *frame, void *arg);
 int rs_stacks_running(rs_frame_visit visit, void *arg);
 
 /* A new list of generators, coroutines and async generators: those made since the update
- * began (s given, up to rs_heap_end), or all (s NULL). */
+ * began (s given, up to rs_heap_end), or all (s NULL, or later). */
 PyObject *rs_stacks_generators(rs_session *s);
 
 /* 1 and *frame (owned) while the generator has one, 0 when it is done, -1. */
