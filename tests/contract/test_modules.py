@@ -267,7 +267,7 @@ def test_main_as_a_script(program, tmp_path):
     script.write_text(MAIN.format(imports="resoul"))
     out = program(
         """
-        import runpy, subprocess
+        import subprocess
         print(subprocess.check_output([sys.executable, sys.argv[2]], text=True), end="")
         """,
         str(script),

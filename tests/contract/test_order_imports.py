@@ -60,6 +60,7 @@ def test_changed_modules_see_each_others_new_versions(live, how, first):
     live.write("pkg.__init__", "")
     live.write("pkg.data", "X = 'old'\n")
     live.write("pkg.user", IMPORTS[how] + "\nSEEN = X\n")
+    live.load("pkg.data")
     user = live.load("pkg.user")
     assert user.SEEN == "old"
     live.edit("pkg.data", "X = 'new'\nADDED = 1\n")
