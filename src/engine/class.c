@@ -195,7 +195,18 @@ plan_machinery(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *d
     if (rs_names_set(s, scope, name, value) < 0) {
         return -1;
     }
-    return name == s->st->names.__doc__ || name == s->st->names.__match_args__;
+    return name == s->st->names.__doc__ || name == s->st->names.__match_args__ ||
+           !rs_is_dunder(name);
+}
+
+/* The fields of a dataclass: their defaults are class attributes, and definitions. */
+static int
+is_field(const rs_session *s, PyObject *class_dict, PyObject *name)
+{
+    PyObject *fields =
+        PyDict_GetItemWithError(class_dict, s->st->names.__dataclass_fields__);
+    return fields != NULL && PyDict_CheckExact(fields) &&
+           PyDict_GetItemWithError(fields, name) != NULL;
 }
 
 static int
@@ -209,8 +220,9 @@ plan_donor_names(rs_session *s, const rs_scope *scope, int *changed)
             rs_enum_handles(s, scope, name, donor)) {
             continue;
         }
-        if (rs_scope_is_special(scope, name) && !PyFunction_Check(donor) &&
-            !rs_is_wrapper(s->st, donor)) {
+        if (is_field(s, scope->donor, name) ||
+            (rs_scope_is_special(scope, name) && !PyFunction_Check(donor) &&
+             !rs_is_wrapper(s->st, donor))) {
             result = plan_machinery(s, scope, name, donor);
             *changed |= result > 0;
         } else {
@@ -225,16 +237,21 @@ plan_donor_names(rs_session *s, const rs_scope *scope, int *changed)
 
 /* Methods that dataclass() and its like wrote into the class, not the source. */
 static int
-is_generated(const rs_scope *scope, PyObject *live)
+is_generated(const rs_session *s, PyObject *live)
 {
-    PyObject *filename;
+    PyObject *inner;
     if (!PyFunction_Check(live)) {
         return 0;
     }
-    filename = RS_CODE(RS_FUNCTION(live)->func_code)->co_filename;
-    return rs_text_equals(filename, "<string>") ||
-           (RS_FUNCTION(live)->func_globals != scope->unit->live &&
-            rs_text_equals(RS_FUNCTION(live)->func_module, "dataclasses"));
+    if (rs_text_equals(RS_CODE(RS_FUNCTION(live)->func_code)->co_filename, "<string>") ||
+        rs_text_equals(RS_FUNCTION(live)->func_module, "dataclasses")) {
+        return 1;
+    }
+    inner = RS_FUNCTION(live)->func_dict == NULL
+                ? NULL
+                : PyDict_GetItemWithError(RS_FUNCTION(live)->func_dict,
+                                          s->st->names.__wrapped__);
+    return inner != NULL && is_generated(s, inner);
 }
 
 static int
@@ -252,12 +269,13 @@ follows_when_gone(const rs_session *s, const rs_scope *scope, PyObject *name,
             return 1;
         }
     }
-    if (PyDict_GetItemWithError(scope->live, n->__dataclass_fields__) != NULL &&
-        rs_is_dunder(name)) {
-        return is_generated(scope, live) ||
-               (live == Py_None && rs_same_text(name, n->__hash__));
+    if (is_field(s, scope->live, name)) {
+        return 1;
     }
-    return 0;
+    return PyDict_GetItemWithError(scope->live, n->__dataclass_fields__) != NULL &&
+           rs_is_dunder(name) &&
+           (is_generated(s, live) ||
+            (live == Py_None && rs_same_text(name, n->__hash__)));
 }
 
 static int
@@ -367,26 +385,59 @@ done:
     return result;
 }
 
+/* What abstract classes remembered of "is it a subclass?" may be wrong now: the updated
+ * one forgets all, and a registration anywhere makes every other one forget its noes. */
+static int
+forget_answers(PyObject *abc, PyObject *live)
+{
+    PyObject *done = PyObject_CallMethod(abc, "_reset_caches", "O", live);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+static int
+forget_noes(void)
+{
+    PyObject *module = PyImport_ImportModule("abc");
+    PyObject *meta = module != NULL ? PyObject_GetAttrString(module, "ABCMeta") : NULL;
+    PyObject *probe = meta != NULL ? PyObject_CallFunction(meta, "s(){}", "probe") : NULL;
+    PyObject *done =
+        probe != NULL
+            ? PyObject_CallMethod(probe, "register", "O", (PyObject *)&PyLong_Type)
+            : NULL;
+    Py_XDECREF(module);
+    Py_XDECREF(meta);
+    Py_XDECREF(probe);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
 int
 rs_class_join_abcs(rs_session *s)
 {
-    int result = 0;
-    PyObject *abc = NULL, *dump = NULL;
+    int result = 0, classes = 0;
+    PyObject *abc = PyImport_ImportModule("_abc");
+    PyObject *dump = abc != NULL ? PyObject_GetAttrString(abc, "_get_dump") : NULL;
+    if (dump == NULL) {
+        result = -1;
+    }
     for (Py_ssize_t i = 0; result == 0 && i < s->n_pairs; i++) {
         const rs_pair *pair = &s->pairs[i];
-        if (pair->kind != RS_PAIR_CLASS ||
-            rs_class_get(RS_TYPE(pair->donor), s->st->names._abc_impl) == NULL) {
+        if (pair->kind != RS_PAIR_CLASS) {
             continue;
         }
-        if (dump == NULL) {
-            abc = PyImport_ImportModule("_abc");
-            dump = abc != NULL ? PyObject_GetAttrString(abc, "_get_dump") : NULL;
+        classes = 1;
+        if (rs_class_get(RS_TYPE(pair->donor), s->st->names._abc_impl) != NULL &&
+            rs_class_get(RS_TYPE(pair->live), s->st->names._abc_impl) != NULL) {
+            result = join_abc(dump, pair->live, pair->donor);
+            if (result == 0) {
+                result = forget_answers(abc, pair->live);
+            }
         }
-        result = dump != NULL ? join_abc(dump, pair->live, pair->donor) : -1;
     }
     Py_XDECREF(abc);
     Py_XDECREF(dump);
-    return result;
+    return result == 0 && classes ? forget_noes() : result;
 }
 
 void

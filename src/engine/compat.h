@@ -169,6 +169,18 @@ rs_weakref_referent(PyObject *ref)
     return op != NULL && op != Py_None && Py_REFCNT(op) > 0 ? op : NULL;
 }
 
+/* Is its reference count meaningless? 3.14 brought PyUnstable_IsImmortal; before, all
+ * immortal objects have huge counts. */
+static inline int
+rs_is_immortal(PyObject *op)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return PyUnstable_IsImmortal(op);
+#else
+    return Py_REFCNT(op) >= (Py_ssize_t)1 << 29;
+#endif
+}
+
 /* Does the dict keep its values elsewhere: in an instance, or beside shared keys? */
 static inline int
 rs_dict_is_split(PyObject *dict)

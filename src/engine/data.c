@@ -193,6 +193,30 @@ is_descriptor(PyObject *value)
 }
 
 int
+rs_stands_for_code(const rs_session *s, const rs_scope *scope, PyObject *qualname,
+                   PyObject *live)
+{
+    return PyFunction_Check(live) || PyType_Check(live) || PyModule_Check(live) ||
+           PyCFunction_Check(live) || rs_is_wrapper(s->st, live) ||
+           (scope->live_type != NULL && is_descriptor(live)) ||
+           rs_find_definition(live, scope->unit->live, qualname) != NULL;
+}
+
+/* A function or class of the module under a second name. */
+static int
+is_alias(PyObject *value, PyObject *qualname)
+{
+    PyObject *own = NULL;
+    if (PyFunction_Check(value)) {
+        own = RS_FUNCTION(value)->func_qualname;
+    } else if (PyType_Check(value)) {
+        own = RS_HEAPTYPE(value)->ht_qualname;
+    }
+    return own != NULL && !rs_same_text(own, qualname) &&
+           PyUnicode_FindChar(own, '<', 0, PyUnicode_GET_LENGTH(own), 1) < 0;
+}
+
+int
 rs_kind_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
            PyObject *donor)
 {
@@ -202,7 +226,7 @@ rs_kind_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
         return RS_KIND_BINDING;
     }
     if (PyFunction_Check(donor) || PyType_Check(donor) || PyCFunction_Check(donor)) {
-        return young ? RS_KIND_DEFINITION : RS_KIND_BINDING;
+        return young && !is_alias(donor, qualname) ? RS_KIND_DEFINITION : RS_KIND_BINDING;
     }
     if (rs_is_wrapper(s->st, donor) || is_type_alias(donor) ||
         (scope->live_type != NULL && is_descriptor(donor)) ||
@@ -268,6 +292,9 @@ policy_takes(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qua
     }
     if (some != NULL) {
         return names_hold(some, name);
+    }
+    if (all != NULL) {
+        return 0; /* the scope speaks for itself: nothing is named */
     }
     return scope->live_type == NULL && name == s->st->names.__all__ ? 1 : s->take_all;
 }
@@ -378,7 +405,7 @@ map_name(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
         return -1;
     }
     result = rs_kind_of(s, scope, name, qualname, donor);
-    if (result == RS_KIND_DATA) {
+    if (result == RS_KIND_DATA && !rs_stands_for_code(s, scope, qualname, live)) {
         result = rs_data_decide(s, scope, name, qualname, live, donor);
         if (result == RS_DATA_KEEP) {
             result = map_kept(s, live, donor, 0);

@@ -30,6 +30,11 @@ typedef enum {
 int rs_kind_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
                PyObject *donor);
 
+/* Does a live value stand for code: a function, class, module or a wrapper of such? Then
+ * data that takes its name is a change of kind. */
+int rs_stands_for_code(const rs_session *s, const rs_scope *scope, PyObject *qualname,
+                       PyObject *live);
+
 /* What the policy says of a data name that both sources have. -1 on error. */
 int rs_data_decide(rs_session *s, const rs_scope *scope, PyObject *name,
                    PyObject *qualname, PyObject *live, PyObject *donor);

@@ -3,6 +3,7 @@
 #include <marshal.h>
 
 #include "lookup.h"
+#include "recorder.h"
 
 /* What comparing live functions with a code tree found. */
 typedef struct {
@@ -181,20 +182,6 @@ remembered(const rs_session *s, const rs_unit *u)
 }
 
 static int
-remember(rs_session *s, const rs_unit *u)
-{
-    int result = -1;
-    PyObject *ref = PyWeakref_NewRef(u->module, NULL);
-    PyObject *entry = ref != NULL ? PyTuple_Pack(2, ref, u->code) : NULL;
-    if (entry != NULL) {
-        result = PyDict_SetItem(s->st->known, u->name, entry);
-    }
-    Py_XDECREF(ref);
-    Py_XDECREF(entry);
-    return result;
-}
-
-static int
 find_known(rs_session *s, rs_unit *u)
 {
     int live;
@@ -232,7 +219,7 @@ rs_source_remember(rs_session *s)
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
         if (u->code != NULL) {
-            if (remember(s, u) < 0) {
+            if (rs_recorder_remember(s->st, u->name, u->module, u->code) < 0) {
                 return -1;
             }
             continue;

@@ -55,12 +55,16 @@ rs_layout_fits(const rs_session *s, PyTypeObject *live, PyTypeObject *donor)
     if (live->tp_free != donor->tp_free || !rs_layout_flags_agree(live, donor)) {
         return 0;
     }
-    if (live_type(s, donor_root) == live_root) {
+    /* a donor that adds to the layout itself is mapped to `live`: that says nothing */
+    if (donor_root != donor && live_type(s, donor_root) == live_root) {
         return 1;
     }
     if (live_root->tp_base == NULL || donor_root->tp_base == NULL) {
         return 0;
     }
-    return live_type(s, donor_root->tp_base) == live_root->tp_base &&
+    /* their bases may differ, as long as these lay out instances alike: abc.ABC and
+     * typing.Generic add nothing to object */
+    return live_type(s, layout_root(s->st, donor_root->tp_base)) ==
+               layout_root(s->st, live_root->tp_base) &&
            same_slots(live_root, donor_root);
 }

@@ -2,6 +2,7 @@
 
 #include "codes.h"
 #include "enumeration.h"
+#include "heap.h"
 #include "lookup.h"
 #include "rewrap.h"
 #include "same.h"
@@ -206,6 +207,13 @@ add_function(rs_session *s, rs_unit *u, PyObject *qualname, PyObject *live,
     return rs_session_pair(s, RS_PAIR_FUNCTION, u, qualname, live, donor);
 }
 
+/* The same decorator of another module made both. */
+static int
+made_alike(const PyFunctionObject *a, const PyFunctionObject *b)
+{
+    return a->func_code == b->func_code && a->func_globals == b->func_globals;
+}
+
 /* Are `live` and `donor` what the old and the new source call `qualname`? */
 static int
 same_function(rs_session *s, const rs_unit *u, PyObject *qualname, PyObject *live,
@@ -216,7 +224,7 @@ same_function(rs_session *s, const rs_unit *u, PyObject *qualname, PyObject *liv
     if (rs_is_singledispatch(live) != rs_is_singledispatch(donor)) {
         return 0;
     }
-    if (!own && !made_by_decorator(s, u, live)) {
+    if (!own && !made_by_decorator(s, u, live) && !made_alike(a, b)) {
         return 0;
     }
     if (rs_same_text(a->func_qualname, b->func_qualname)) {
@@ -380,6 +388,9 @@ match_wrapper(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject
               PyObject *donor, int depth)
 {
     if (rs_session_live(s, (PyObject *)Py_TYPE(donor)) != (PyObject *)Py_TYPE(live)) {
+        if (Py_TYPE(live) == s->st->lru_cache_type && PyList_Append(s->caches, live) < 0) {
+            return -1;
+        }
         return match_innermost(s, scope, qualname, live, donor);
     }
     if (Py_TYPE(live) == &PyProperty_Type) {
@@ -392,15 +403,15 @@ match_wrapper(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject
     if (rs_idmap_has(&s->claimed, live) || !rs_idmap_has(&s->young, donor)) {
         return 0;
     }
+    if (Py_TYPE(live) == s->st->lru_cache_type && PyList_Append(s->caches, live) < 0) {
+        return -1;
+    }
     if (!rs_wrapper_same(s, live, donor)) {
         if (!rs_rewrap_can(s->st, live, donor)) {
             return 0;
         }
-        if (rs_idmap_set(&s->rewraps, live, donor) < 0) {
-            return -1;
-        }
     }
-    if (Py_TYPE(live) == s->st->lru_cache_type && PyList_Append(s->caches, live) < 0) {
+    if (rs_idmap_set(&s->rewraps, live, donor) < 0) {
         return -1;
     }
     if (rs_idmap_set(&s->claimed, live, donor) < 0) {
@@ -471,6 +482,92 @@ match_scope(rs_session *s, const rs_scope *scope)
     return 0;
 }
 
+/* ---- originals of names that mean something else at the moment ---- */
+
+/* A function of the unit that was replaced at run time, by a mock for example, comes back
+ * when the mock is taken off: it has to have the new code then. */
+static int
+match_original(rs_session *s, rs_unit *u, PyObject *originals, PyObject *donor)
+{
+    PyObject *qualname = RS_CODE(RS_FUNCTION(donor)->func_code)->co_qualname;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(originals); i++) {
+        PyObject *func = PyList_GET_ITEM(originals, i);
+        if (is_definition(func, u->live, qualname) && !is_nested(func) &&
+            !rs_idmap_has(&s->claimed, func) &&
+            add_function(s, u, qualname, func, donor, !rs_idmap_has(&s->map, donor)) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The young functions that a scope binds without a counterpart where something foreign is
+ * live: appended to `donors`. */
+static int
+collect_covered(rs_session *s, const rs_scope *scope, PyObject *donors)
+{
+    Py_ssize_t pos = 0;
+    PyObject *name, *donor;
+    while (PyDict_Next(scope->donor, &pos, &name, &donor)) {
+        PyObject *live = PyDict_GetItemWithError(scope->live, name);
+        if (live == NULL || live == donor || !PyFunction_Check(donor) ||
+            rs_idmap_has(&s->map, donor) || !rs_idmap_has(&s->young, donor) ||
+            is_nested(donor) || !rs_match_foreign(s, scope->unit, live)) {
+            continue;
+        }
+        if (PyList_Append(donors, donor) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* One walk of the heap, only if something is covered. */
+static int
+match_covered(rs_session *s, rs_unit *u, PyObject *donors)
+{
+    int result = -1;
+    rs_idmap globals = {0};
+    PyObject *originals = PyList_New(0);
+    if (originals == NULL || rs_idmap_set(&globals, u->live, u->live) < 0 ||
+        rs_heap_functions(s, &globals, NULL, originals) < 0) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(donors); i++) {
+        if (match_original(s, u, originals, PyList_GET_ITEM(donors, i)) < 0) {
+            goto done;
+        }
+    }
+    result = 0;
+done:
+    Py_XDECREF(originals);
+    rs_idmap_clear(&globals);
+    return result;
+}
+
+static int
+match_originals(rs_session *s, rs_unit *u)
+{
+    int result = -1;
+    PyObject *donors = PyList_New(0);
+    rs_scope module = rs_scope_of_unit(u);
+    if (donors == NULL || collect_covered(s, &module, donors) < 0) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        if (s->pairs[i].kind == RS_PAIR_CLASS && s->pairs[i].unit == u) {
+            rs_scope scope = rs_scope_of_class(u, s->pairs[i].live, s->pairs[i].donor);
+            if (collect_covered(s, &scope, donors) < 0) {
+                goto done;
+            }
+        }
+    }
+    result = PyList_GET_SIZE(donors) != 0 ? match_covered(s, u, donors) : 0;
+done:
+    Py_XDECREF(donors);
+    return result;
+}
+
 int
 rs_match(rs_session *s)
 {
@@ -478,6 +575,11 @@ rs_match(rs_session *s)
         rs_unit *u = &s->units[i];
         rs_scope scope = rs_scope_of_unit(u);
         if (match_scope(s, &scope) < 0) {
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (match_originals(s, &s->units[i]) < 0) {
             return -1;
         }
     }

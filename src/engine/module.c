@@ -1,8 +1,10 @@
 /* module.c -- the extension module resoul._engine: its method table only. */
 #include <string.h>
 
+#include "builtins.h"
 #include "lock.h"
 #include "quiet.h"
+#include "recorder.h"
 #include "session.h"
 #include "sysmodules.h"
 #include "update.h"
@@ -47,7 +49,24 @@ engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
     return rs_update_reload(engine, rs_state_of(engine), &options);
 }
 
+PyDoc_STRVAR(record_doc,
+             "record_imports(excluded)\n--\n\n"
+             "Remember the code of modules that are imported from now on.\n\n"
+             "excluded: tuple of folders; modules below them are not remembered.");
+
+static PyObject *
+engine_record_imports(PyObject *engine, PyObject *excluded)
+{
+    if (!PyTuple_Check(excluded)) {
+        PyErr_Format(PyExc_TypeError, "record_imports() takes a tuple of folders, not %s",
+                     Py_TYPE(excluded)->tp_name);
+        return NULL;
+    }
+    return rs_recorder_install(engine, excluded) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyMethodDef engine_methods[] = {
+    {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
      reload_doc},
     {NULL, NULL, 0, NULL},
@@ -80,8 +99,10 @@ make_types(PyObject *engine, rs_state *st)
     st->SysModules_Type = rs_sysmodules_type();
     st->View_Type = rs_view_type();
     st->Maker_Type = rs_quiet_maker_type();
+    st->Builtins_Type = rs_builtins_type();
     return st->Session_Type == NULL || st->SysModules_Type == NULL ||
-                   st->View_Type == NULL || st->Maker_Type == NULL
+                   st->View_Type == NULL || st->Maker_Type == NULL ||
+                   st->Builtins_Type == NULL
                ? -1
                : 0;
 }

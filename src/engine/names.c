@@ -3,7 +3,9 @@
 #include "body.h"
 #include "data.h"
 #include "importers.h"
+#include "lines.h"
 #include "lookup.h"
+#include "match.h"
 #include "same.h"
 
 int
@@ -15,19 +17,21 @@ rs_names_set(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *val
     return rs_plan_dict(&s->journal, scope->live, name, value);
 }
 
-/* The line of a definition in the new source, or 0. */
+/* The line of a definition or assignment in the new source; 0 if it is not known. */
 static int
-line_of(const rs_session *s, PyObject *value)
+line_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *value)
 {
     PyObject *line;
-    if (PyFunction_Check(value)) {
+    if (PyFunction_Check(value) && rs_idmap_has(&s->young, value)) {
         return RS_CODE(RS_FUNCTION(value)->func_code)->co_firstlineno;
     }
-    if (PyType_Check(value) && (RS_TYPE(value)->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+    if (rs_class_made_by(s, value, scope->unit->name)) {
         line = rs_class_get(RS_TYPE(value), s->st->names.__firstlineno__);
-        return line != NULL && PyLong_Check(line) ? (int)PyLong_AsLong(line) : 0;
+        if (line != NULL && PyLong_Check(line)) {
+            return (int)PyLong_AsLong(line);
+        }
     }
-    return 0;
+    return rs_line_of_name(s, scope->unit, scope->prefix, name);
 }
 
 static const char *
@@ -37,6 +41,14 @@ word_for(PyObject *value)
         return "class";
     }
     return PyModule_Check(value) ? "binding" : "function";
+}
+
+static const char *
+word_for_kind(int kind, PyObject *value)
+{
+    return kind == RS_KIND_DATA      ? "data"
+           : kind == RS_KIND_BINDING ? "binding"
+                                     : word_for(value);
 }
 
 /* Importers follow a module's name that means another object now. */
@@ -68,13 +80,14 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
         if (rs_same_literal(live, donor)) {
             return 0;
         }
-        return rs_change(s, scope->unit, qualname, "data", "kept", 0,
+        return rs_change(s, scope->unit, qualname, "data", "kept",
+                         line_of(s, scope, name, donor),
                          "the policy is to keep what lives");
     case RS_DATA_BODY:
         if (!rs_body_can_take(live, donor, &why)) {
             return rs_refuse(s,
                              PyByteArray_CheckExact(live) ? "RSL301" : "RSL302",
-                             scope->unit, qualname, 0,
+                             scope->unit, qualname, line_of(s, scope, name, donor),
                              "Release it, or keep the data (data=\"keep\").",
                              "the %s can't take new contents: %s", Py_TYPE(live)->tp_name,
                              why);
@@ -82,7 +95,8 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
         if (rs_same_literal(live, donor)) {
             return 0;
         }
-        if (rs_change(s, scope->unit, qualname, "data", "taken", 0, "in place") < 0) {
+        if (rs_change(s, scope->unit, qualname, "data", "taken",
+                      line_of(s, scope, name, donor), "in place") < 0) {
             return -1;
         }
         return 1;
@@ -91,7 +105,8 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
             return 0;
         }
         if (rebind(s, scope, name, live, rs_session_live(s, donor)) < 0 ||
-            rs_change(s, scope->unit, qualname, "data", "taken", 0, NULL) < 0) {
+            rs_change(s, scope->unit, qualname, "data", "taken",
+                      line_of(s, scope, name, donor), NULL) < 0) {
             return -1;
         }
         return 1;
@@ -137,14 +152,13 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
         return 0;
     }
     if (rs_match_foreign(s, scope->unit, live)) {
-        return rs_change(s, scope->unit, qualname, word_for(donor), "kept", 0,
+        return rs_change(s, scope->unit, qualname, word_for_kind(kind, donor), "kept",
+                         line_of(s, scope, name, donor),
                          "the live value was put there at run time");
     }
     if (rebind(s, scope, name, live, value) < 0 ||
         rs_change(s, scope->unit, qualname,
-                  kind == RS_KIND_BINDING ? "binding" : word_for(donor),
-                  kind == RS_KIND_BINDING || scope->live_type == NULL ? "rebound" : "updated",
-                  line_of(s, donor), NULL) < 0) {
+                  word_for_kind(kind, donor), "rebound", line_of(s, scope, name, donor), NULL) < 0) {
         return -1;
     }
     return 1;
@@ -154,11 +168,9 @@ static int
 plan_new(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
          PyObject *donor, int kind)
 {
-    const char *word = kind == RS_KIND_DATA      ? "data"
-                       : kind == RS_KIND_BINDING ? "binding"
-                                                 : word_for(donor);
     if (rs_names_set(s, scope, name, rs_session_live(s, donor)) < 0 ||
-        rs_change(s, scope->unit, qualname, word, "added", line_of(s, donor), NULL) < 0) {
+        rs_change(s, scope->unit, qualname, word_for_kind(kind, donor), "added",
+                  line_of(s, scope, name, donor), NULL) < 0) {
         return -1;
     }
     return 1;
@@ -179,7 +191,7 @@ rs_names_plan(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *do
     }
     if (live == NULL) {
         result = plan_new(s, scope, name, qualname, donor, kind);
-    } else if (kind == RS_KIND_DATA && !PyFunction_Check(live) && !PyType_Check(live)) {
+    } else if (kind == RS_KIND_DATA && !rs_stands_for_code(s, scope, qualname, live)) {
         result = plan_data(s, scope, name, qualname, live, donor);
     } else {
         result = plan_other(s, scope, name, qualname, live, donor, kind);
@@ -191,29 +203,13 @@ done:
 
 /* ---- names that are gone ---- */
 
-/* The code that a module or class body of the old source was, or NULL: not known. */
-static PyObject *
-known_body(const rs_unit *u, PyObject *qualname)
-{
-    PyObject *code = u->known_code;
-    if (qualname == NULL || code == NULL) {
-        return code;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(RS_CODE(code)->co_consts); i++) {
-        PyObject *inner = PyTuple_GET_ITEM(RS_CODE(code)->co_consts, i);
-        if (PyCode_Check(inner) && rs_same_text(RS_CODE(inner)->co_qualname, qualname)) {
-            return inner;
-        }
-    }
-    return NULL;
-}
-
+/* 1 if the old source bound or read the name there, 0 if not, -1 if it is not known. */
 static int
 was_in_source(const rs_scope *scope, PyObject *name)
 {
-    PyObject *code = known_body(scope->unit, scope->prefix);
+    PyObject *code = rs_body_of(scope->unit->known_code, scope->prefix);
     if (code == NULL) {
-        return 0;
+        return -1;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(RS_CODE(code)->co_names); i++) {
         if (rs_same_text(PyTuple_GET_ITEM(RS_CODE(code)->co_names, i), name)) {
@@ -277,9 +273,12 @@ rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *li
     } else if (own && !PyType_Check(live) &&
                PyDict_GetItemWithError(scope->donor, s->st->names._del_func) == Py_True) {
         result = drop(s, scope, name, qualname, word, "_del_func");
-    } else if (own || was_in_source(scope, name)) {
+    } else if (own || was_in_source(scope, name) == 1) {
         result = rs_change(s, scope->unit, qualname, word, "stays", 0,
                            "gone from the source, and still lives");
+    } else if (was_in_source(scope, name) < 0) {
+        result = rs_change(s, scope->unit, qualname, word, "stays", 0,
+                           "not in the source: put there at run time, or gone from it");
     }
     Py_DECREF(qualname);
     return result;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "same.h"
+#include "scope.h"
 #include "wrappers.h"
 
 /* The word of `op` that its type's member table calls `name`, or NULL. */
@@ -130,6 +131,37 @@ plan_dispatch(rs_session *s, PyObject *live, PyObject *donor)
     return plan_empty_cache(s, cache);
 }
 
+/* What functools.update_wrapper() and its like copied from the function follows it. */
+static int
+plan_attributes(rs_session *s, PyObject *live, PyObject *donor)
+{
+    int result = 0;
+    Py_ssize_t pos = 0;
+    PyObject *key, *value, *dict, *new_dict;
+    if (Py_TYPE(live)->tp_dictoffset == 0 &&
+        (Py_TYPE(live)->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) {
+        return 0;
+    }
+    dict = PyObject_GenericGetDict(live, NULL);
+    new_dict = dict != NULL ? PyObject_GenericGetDict(donor, NULL) : NULL;
+    if (new_dict == NULL) {
+        result = -1;
+    }
+    while (result == 0 && PyDict_Next(new_dict, &pos, &key, &value)) {
+        PyObject *now, *then = rs_session_live(s, value);
+        if (!PyUnicode_CheckExact(key) || !rs_is_dunder(key)) {
+            continue;
+        }
+        now = PyDict_GetItemWithError(dict, key);
+        if (now != then && !(now != NULL && rs_same_literal(now, then))) {
+            result = rs_plan_dict(&s->journal, dict, key, then);
+        }
+    }
+    Py_XDECREF(dict);
+    Py_XDECREF(new_dict);
+    return result;
+}
+
 int
 rs_rewrap_plan(rs_session *s)
 {
@@ -143,8 +175,10 @@ rs_rewrap_plan(rs_session *s)
             result = plan_dispatch(s, live, donor);
         } else if (Py_TYPE(live) == &PyProperty_Type) {
             result = plan_parts(s, live, donor, property_parts);
-        } else {
+        } else if (Py_TYPE(live) == s->st->partial_type) {
             result = plan_parts(s, live, donor, partial_parts);
+        } else {
+            result = plan_attributes(s, live, donor);
         }
         if (result < 0) {
             return -1;

@@ -1,7 +1,9 @@
 #include "scratch.h"
 
+#include "builtins.h"
 #include "importhook.h"
 #include "imports.h"
+#include "order.h"
 #include "quiet.h"
 
 /* ---- opening ---- */
@@ -38,7 +40,7 @@ make_builtins(rs_session *s)
         }
         return -1;
     }
-    s->builtins = PyDict_Copy(real);
+    s->builtins = rs_builtins_new(s, real);
     if (s->builtins == NULL || rs_imports_shadow(s, s->builtins, real) < 0 ||
         set_hook(s, names->__import__, rs_importhook_new(s), s->real_import) < 0 ||
         set_hook(s, names->__build_class__, rs_quiet_hook(s), s->real_build_class) < 0) {
@@ -138,10 +140,27 @@ rs_scratch_open(rs_session *s)
             return -1;
         }
     }
-    return 0;
+    return rs_order_find(s);
 }
 
 /* ---- running ---- */
+
+/* Of modules that import each other the one begins that began it the first time, unless
+ * we are in the midst of running one. */
+static int
+run_entry(rs_session *s, const rs_unit *u)
+{
+    rs_unit *entry = &s->units[u->entry];
+    if (entry == u) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (s->units[i].phase == RS_UNIT_RUNNING) {
+            return 0;
+        }
+    }
+    return rs_scratch_run(s, entry);
+}
 
 /* As an import would, packages first. */
 static int
@@ -201,7 +220,8 @@ bind_in_parent(rs_session *s, const rs_unit *u)
 int
 rs_scratch_run(rs_session *s, rs_unit *u)
 {
-    if (u->error == NULL && u->phase == RS_UNIT_WAITING && run_parents(s, u) < 0) {
+    if (u->error == NULL && u->phase == RS_UNIT_WAITING &&
+        (run_entry(s, u) < 0 || run_parents(s, u) < 0)) {
         return -1;
     }
     if (u->error != NULL) {

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "codes.h"
+#include "heap.h"
 #include "imports.h"
 
 #include <assert.h>
@@ -38,6 +39,7 @@ rs_session_close(rs_session *s)
     rs_codes_clear(s);
     rs_idmap_clear(&s->claimed);
     rs_idmap_clear(&s->rewraps);
+    rs_idmap_clear(&s->lines);
     rs_idmap_clear(&s->bodies);
     s->units = NULL;
     s->n_units = 0;
@@ -57,6 +59,7 @@ rs_session_close(rs_session *s)
     Py_CLEAR(s->changes);
     Py_CLEAR(s->notices);
     Py_CLEAR(s->lagging);
+    Py_CLEAR(s->leftovers);
     Py_CLEAR(s->update);
 }
 
@@ -169,7 +172,7 @@ rs_session_pair(rs_session *s, rs_pair_kind kind, rs_unit *u, PyObject *qualname
 }
 
 Py_ssize_t
-rs_session_holds(const rs_session *s, PyObject *op)
+rs_session_holds_by_index(const rs_session *s, PyObject *op)
 {
     Py_ssize_t n = 0;
     PyObject *live = rs_session_live(s, op);
@@ -179,15 +182,46 @@ rs_session_holds(const rs_session *s, PyObject *op)
     n += rs_idmap_holds(&s->claimed, op, live) + rs_idmap_holds(&s->rewraps, op, live) +
          rs_idmap_holds(&s->bodies, op, live);
     n += 2 * rs_idmap_has(&s->born, op);
-    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
-        n += s->pairs[i].donor == op;
-    }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         n += s->units[i].scratch == op;
         n += s->units[i].scratch_module == op;
     }
-    n += rs_imports_holds(s, op);
-    return n + rs_journal_holds(&s->journal, op);
+    return n + rs_imports_holds(s, op) + rs_heap_holds(s, op);
+}
+
+int
+rs_session_visit_lists(const rs_session *s, visitproc visit, void *arg)
+{
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        int result = visit(s->pairs[i].live, arg);
+        if (result == 0) {
+            result = visit(s->pairs[i].donor, arg);
+        }
+        if (result != 0) {
+            return result;
+        }
+    }
+    return rs_journal_visit(&s->journal, visit, arg);
+}
+
+typedef struct {
+    const PyObject *op;
+    Py_ssize_t n;
+} count_arg;
+
+static int
+count_visit(PyObject *op, void *arg)
+{
+    ((count_arg *)arg)->n += op == ((count_arg *)arg)->op;
+    return 0;
+}
+
+Py_ssize_t
+rs_session_holds(const rs_session *s, PyObject *op)
+{
+    count_arg count = {op, rs_session_holds_by_index(s, op)};
+    rs_session_visit_lists(s, count_visit, &count);
+    return count.n;
 }
 
 rs_unit *

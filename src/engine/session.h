@@ -33,6 +33,7 @@ typedef struct {
     PyObject *scratch_module; /* a module object with the real __name__ */
     PyObject *scratch;        /* its dict */
     rs_unit_phase phase;
+    Py_ssize_t entry;         /* number of the unit that begins its circle (order.h) */
     PyObject *error;          /* what its body raised, or NULL: raised again (scratch.h) */
     int borrowed;             /* frames.h: a frame uses `scratch`, don't empty it */
 } rs_unit;
@@ -71,6 +72,7 @@ struct rs_session {
     int gc_was_on;            /* what to restore; also in a forked child (lock.c) */
     struct rs_watchdog *watchdog; /* watchdog.c */
     struct rs_leaks *leaks;       /* leaks.c */
+    struct rs_heap *heap;         /* heap.c: markers */
     struct rs_imports *imports;   /* imports.c */
     struct rs_codes *codes;       /* codes.c */
     PyObject *imports_of;         /* importers.c: what modules import; a dict or NULL */
@@ -81,6 +83,7 @@ struct rs_session {
     rs_idmap born;            /* class made by a body -> itself (quiet.c) */
     rs_idmap old_codes;       /* old code -> new code (codes.h) */
     rs_idmap claimed;         /* live definition -> donor that it was first paired with */
+    rs_idmap lines;           /* body code -> dict of lines (lines.c) */
     rs_idmap rewraps;         /* live wrapper -> donor whose parts it takes (rewrap.c) */
     rs_idmap bodies;          /* live container -> donor whose contents it takes (data.c) */
     rs_pair *pairs;           /* match.c, in order of discovery */
@@ -103,6 +106,7 @@ struct rs_session {
     PyObject *changes;        /* list of Change */
     PyObject *notices;        /* list of Notice */
     PyObject *lagging;        /* list of Lagging */
+    PyObject *leftovers;      /* list of (live, donor), or NULL: leftovers.c */
     PyObject *update;         /* the face's Update object, handed to hooks */
     int64_t prepare_ns, plan_ns, pause_ns, blocked_ns;
 };
@@ -119,8 +123,12 @@ int rs_session_pair(rs_session *s, rs_pair_kind kind, rs_unit *u, PyObject *qual
                     PyObject *live, PyObject *donor);
 void rs_pairs_clear(rs_session *s);
 
-/* How many strong references the session itself has to `op` (map and young entries). */
+/* How many strong references the session itself has to `op`. */
 Py_ssize_t rs_session_holds(const rs_session *s, PyObject *op);
+/* The same in two parts, for those who ask for many objects: what look-ups tell, and each
+ * reference of pairs and journal. */
+Py_ssize_t rs_session_holds_by_index(const rs_session *s, PyObject *op);
+int rs_session_visit_lists(const rs_session *s, visitproc visit, void *arg);
 
 /* The unit whose live dict (or scratch dict) is `dict`, or NULL. */
 rs_unit *rs_session_unit_by_live(const rs_session *s, const PyObject *dict);

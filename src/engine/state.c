@@ -224,6 +224,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->SysModules_Type);
     Py_VISIT(st->View_Type);
     Py_VISIT(st->Maker_Type);
+    Py_VISIT(st->Builtins_Type);
     Py_VISIT(st->lru_cache_type);
     Py_VISIT(st->partial_type);
     Py_VISIT(st->cached_property_type);
@@ -231,6 +232,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->clear_caches);
     Py_VISIT(st->graveyard);
     Py_VISIT(st->known);
+    Py_VISIT(st->excluded);
     Py_VISIT(st->leftovers);
     return 0;
 }
@@ -253,6 +255,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->SysModules_Type);
     Py_CLEAR(st->View_Type);
     Py_CLEAR(st->Maker_Type);
+    Py_CLEAR(st->Builtins_Type);
     Py_CLEAR(st->lru_cache_type);
     Py_CLEAR(st->partial_type);
     Py_CLEAR(st->cached_property_type);
@@ -260,6 +263,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->clear_caches);
     Py_CLEAR(st->graveyard);
     Py_CLEAR(st->known);
+    Py_CLEAR(st->excluded);
     Py_CLEAR(st->leftovers);
     if (st->lock != NULL) {
         PyThread_free_lock(st->lock);

@@ -112,6 +112,7 @@ typedef struct {
     PyObject *SysModules_Type; /* sysmodules.c */
     PyObject *View_Type;       /* view.c */
     PyObject *Maker_Type;      /* quiet.c */
+    PyObject *Builtins_Type;   /* builtins.c */
 
     destructor subtype_dealloc; /* tp_dealloc of a class that `type()` made */
     PyTypeObject *lru_cache_type;
@@ -126,6 +127,7 @@ typedef struct {
 
     PyObject *graveyard; /* list: scratch namespaces that frames still borrow (T6) */
     PyObject *known;     /* dict: module name -> code object of the source that is live */
+    PyObject *excluded;  /* recorder.c: tuple of folders whose modules are not recorded */
     PyObject *leftovers; /* list of (weakref live, weakref donor): rule 11 */
     uint32_t own_version; /* the next function version that the engine hands out itself,
                              counted down from the top; CPython counts up from 1 */

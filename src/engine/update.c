@@ -133,10 +133,27 @@ plan(rs_session *s)
 
 /* ---- after the commit ---- */
 
+/* Did anything change that a cached result may depend on? */
+static int
+really_changed(const rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->changes); i++) {
+        PyObject *action = PyStructSequence_GetItem(PyList_GET_ITEM(s->changes, i), 3);
+        if (!rs_text_equals(action, "kept") && !rs_text_equals(action, "stays") &&
+            !rs_text_equals(action, "moved")) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Entries of caches were computed by old code. */
 static int
 empty_lru_caches(rs_session *s)
 {
+    if (!really_changed(s)) {
+        return 0;
+    }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->caches); i++) {
         PyObject *done = PyObject_CallMethodNoArgs(PyList_GET_ITEM(s->caches, i),
                                                    s->st->names.cache_clear);

@@ -1,6 +1,7 @@
 #include "wrappers.h"
 
 #include "same.h"
+#include "scope.h"
 
 /* A callable object's own __dict__ is looked into if it is no bigger: wrappers are small. */
 #define MAX_INSTANCE_DICT 64
@@ -131,23 +132,64 @@ rs_is_singledispatch(PyObject *func)
 
 /* ---- do two wrappers do the same? ---- */
 
+/* Enough for every wrapper that does little but wrap. */
+#define MAX_FIELDS 48
+
 typedef struct {
-    const rs_session *s;
-    PyObject **fields;
-    Py_ssize_t count, room;
-    int failed;
+    PyObject *fields[MAX_FIELDS];
+    Py_ssize_t count;
 } field_list;
 
 static int
 collect_field(PyObject *field, void *arg)
 {
     field_list *list = arg;
-    if (list->count == list->room) {
-        list->failed = 1;
+    if (list->count == MAX_FIELDS) {
         return 1;
     }
     list->fields[list->count++] = field;
     return 0;
+}
+
+/* Removes one reference to `field`, if it is there. */
+static void
+remove_field(field_list *list, const PyObject *field)
+{
+    for (Py_ssize_t i = 0; i < list->count; i++) {
+        if (list->fields[i] == field) {
+            for (; i + 1 < list->count; i++) {
+                list->fields[i] = list->fields[i + 1];
+            }
+            list->count--;
+            return;
+        }
+    }
+}
+
+static int same_field(const rs_session *s, PyObject *live, PyObject *donor, int depth);
+
+static int
+same_items(const rs_session *s, PyObject *live, PyObject *donor, int depth)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(donor); i++) {
+        if (!same_field(s, PyTuple_GET_ITEM(live, i), PyTuple_GET_ITEM(donor, i), depth)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int
+same_entries(const rs_session *s, PyObject *live, PyObject *donor, int depth)
+{
+    Py_ssize_t i = 0, j = 0;
+    PyObject *key, *value, *key2, *value2;
+    while (PyDict_Next(donor, &j, &key2, &value2) && PyDict_Next(live, &i, &key, &value)) {
+        if (!rs_same_literal(key, key2) || !same_field(s, value, value2, depth)) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 /* Equal as configuration: identical after the update, equal literals, or containers of
@@ -162,55 +204,133 @@ same_field(const rs_session *s, PyObject *live, PyObject *donor, int depth)
     if (type != Py_TYPE(live) || depth > 3) {
         return 0;
     }
-    if (type == &PyTuple_Type && PyTuple_GET_SIZE(live) == PyTuple_GET_SIZE(donor)) {
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(donor); i++) {
-            if (!same_field(s, PyTuple_GET_ITEM(live, i), PyTuple_GET_ITEM(donor, i),
-                            depth + 1)) {
-                return 0;
-            }
-        }
-        return 1;
+    if (type == &PyTuple_Type) {
+        return PyTuple_GET_SIZE(live) == PyTuple_GET_SIZE(donor) &&
+               same_items(s, live, donor, depth + 1);
     }
     if (type == &PyDict_Type) {
-        Py_ssize_t i = 0, j = 0;
-        PyObject *key, *value, *key2, *value2;
-        if (PyDict_GET_SIZE(donor) == 0) {
-            return 1;
-        }
-        if (PyDict_GET_SIZE(donor) != PyDict_GET_SIZE(live)) {
-            return 0;
-        }
-        while (PyDict_Next(donor, &j, &key2, &value2) && PyDict_Next(live, &i, &key, &value)) {
-            if (!rs_same_literal(key, key2) || !same_field(s, value, value2, depth + 1)) {
-                return 0;
-            }
-        }
-        return 1;
+        return PyDict_GET_SIZE(donor) == 0 ||
+               (PyDict_GET_SIZE(donor) == PyDict_GET_SIZE(live) &&
+                same_entries(s, live, donor, depth + 1));
     }
     return (type == &PyList_Type && PyList_GET_SIZE(donor) == 0) ||
            (type == &PySet_Type && PySet_GET_SIZE(donor) == 0);
 }
 
-int
-rs_wrapper_same(const rs_session *s, PyObject *live, PyObject *donor)
+/* The object's own namespace (new reference) or NULL: it has none. */
+static PyObject *
+own_dict(PyObject *op)
 {
-    enum { ROOM = 32 };
-    PyObject *a[ROOM], *b[ROOM];
-    field_list live_fields = {s, a, 0, ROOM, 0}, donor_fields = {s, b, 0, ROOM, 0};
-    traverseproc traverse = Py_TYPE(live)->tp_traverse;
-    if (traverse == NULL || !PyObject_IS_GC(live) || !PyObject_IS_GC(donor)) {
-        return 0;
+    PyObject *dict = NULL;
+    if (Py_TYPE(op)->tp_dictoffset != 0 ||
+        (Py_TYPE(op)->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0) {
+        dict = PyObject_GenericGetDict(op, NULL);
+        if (dict == NULL) {
+            PyErr_Clear(); /* without memory for it nobody can tell: not the same */
+        }
     }
-    traverse(live, collect_field, &live_fields);
-    Py_TYPE(donor)->tp_traverse(donor, collect_field, &donor_fields);
-    if (live_fields.failed || donor_fields.failed ||
-        live_fields.count != donor_fields.count) {
-        return 0;
+    return dict;
+}
+
+/* Attributes by name; __doc__, __wrapped__ and their like follow the source anyway. */
+static int
+same_attributes(const rs_session *s, PyObject *live, PyObject *donor)
+{
+    Py_ssize_t pos = 0;
+    PyObject *key, *value;
+    if (live == NULL || donor == NULL) {
+        return live == donor;
     }
-    for (Py_ssize_t i = 0; i < live_fields.count; i++) {
-        if (!same_field(s, a[i], b[i], 0)) {
+    while (PyDict_Next(donor, &pos, &key, &value)) {
+        PyObject *now;
+        if (!PyUnicode_CheckExact(key)) {
+            return 0;
+        }
+        if (rs_is_dunder(key)) {
+            continue;
+        }
+        now = PyDict_GetItemWithError(live, key);
+        if (now == NULL || !same_field(s, now, value, 0)) {
             return 0;
         }
     }
     return 1;
+}
+
+/* What the object refers to beside its attributes and its class. */
+static void
+collect_fields(PyObject *op, PyObject *dict, field_list *list)
+{
+    Py_ssize_t pos = 0;
+    PyObject *value;
+    Py_TYPE(op)->tp_traverse(op, collect_field, list);
+    remove_field(list, (PyObject *)Py_TYPE(op));
+    if (dict != NULL) {
+        Py_ssize_t before = list->count;
+        remove_field(list, dict);
+        while (before == list->count && PyDict_Next(dict, &pos, NULL, &value)) {
+            remove_field(list, value);
+            before = list->count;
+        }
+    }
+}
+
+static int
+same_fields(const rs_session *s, PyObject *live, PyObject *live_dict, PyObject *donor,
+            PyObject *donor_dict)
+{
+    field_list a = {{NULL}, 0}, b = {{NULL}, 0};
+    collect_fields(live, live_dict, &a);
+    collect_fields(donor, donor_dict, &b);
+    if (a.count != b.count || a.count == MAX_FIELDS) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < a.count; i++) {
+        if (!same_field(s, a.fields[i], b.fields[i], 0)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* An lru_cache tells its size and whether it is typed through a function that
+ * functools closes over them. */
+static int
+same_lru_cache(const rs_session *s, PyObject *live_dict, PyObject *donor_dict)
+{
+    PyObject *a = PyDict_GetItemWithError(live_dict, s->st->names.cache_parameters);
+    PyObject *b = PyDict_GetItemWithError(donor_dict, s->st->names.cache_parameters);
+    PyObject *live_size, *donor_size, *live_typed, *donor_typed;
+    if (a == NULL || b == NULL || !PyFunction_Check(a) || !PyFunction_Check(b)) {
+        return 0;
+    }
+    live_size = rs_closure_get_ascii(a, "maxsize");
+    donor_size = rs_closure_get_ascii(b, "maxsize");
+    live_typed = rs_closure_get_ascii(a, "typed");
+    donor_typed = rs_closure_get_ascii(b, "typed");
+    return live_size != NULL && donor_size != NULL && live_typed != NULL &&
+           rs_same_literal(live_size, donor_size) && live_typed == donor_typed;
+}
+
+int
+rs_wrapper_same(const rs_session *s, PyObject *live, PyObject *donor)
+{
+    int same = 0;
+    PyObject *live_dict, *donor_dict;
+    if (!PyObject_IS_GC(live) || !PyObject_IS_GC(donor) ||
+        Py_TYPE(live)->tp_traverse == NULL || Py_TYPE(donor)->tp_traverse == NULL) {
+        return 0;
+    }
+    live_dict = own_dict(live);
+    donor_dict = own_dict(donor);
+    if (Py_TYPE(live) == s->st->lru_cache_type) {
+        same = live_dict != NULL && donor_dict != NULL &&
+               same_lru_cache(s, live_dict, donor_dict);
+    } else {
+        same = same_attributes(s, live_dict, donor_dict) &&
+               same_fields(s, live, live_dict, donor, donor_dict);
+    }
+    Py_XDECREF(live_dict);
+    Py_XDECREF(donor_dict);
+    return same;
 }

@@ -11,6 +11,7 @@ update that can't be made rightly changes nothing.
 See docs/how-it-works.md for how, docs/limits.md for what it does not do.
 """
 
+from resoul import _engine, _policy
 from resoul._engine import (
     Change,
     Lagging,
@@ -35,3 +36,6 @@ __all__ = [
     "configure",
     "reload",
 ]
+
+# Modules that are imported from now on are updated with knowledge of their old source.
+_engine.record_imports(_policy.library_prefixes())

@@ -101,3 +101,12 @@ def _patterns(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
         if not pattern:
             raise ValueError(f"{option} holds an empty pattern")
     return found
+
+
+def library_prefixes() -> tuple[str, ...]:
+    """Beginnings of the paths of library files, as paths are written and resolved."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    folders = {sysconfig.get_path(name) for name in names}
+    return tuple(
+        sorted({folder + os.sep for folder in folders | set(_library_folders())})
+    )

@@ -1,0 +1,122 @@
+#include "recorder.h"
+
+int
+rs_recorder_remember(rs_state *st, PyObject *name, PyObject *module, PyObject *code)
+{
+    int result = -1;
+    PyObject *ref = PyWeakref_NewRef(module, NULL);
+    PyObject *entry = ref != NULL ? PyTuple_Pack(2, ref, code) : NULL;
+    if (entry != NULL) {
+        result = PyDict_SetItem(st->known, name, entry);
+    }
+    Py_XDECREF(ref);
+    Py_XDECREF(entry);
+    return result;
+}
+
+static int
+is_excluded(const rs_state *st, PyObject *code)
+{
+    PyObject *filename = RS_CODE(code)->co_filename;
+    Py_ssize_t end = PyUnicode_GET_LENGTH(filename);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(st->excluded); i++) {
+        PyObject *folder = PyTuple_GET_ITEM(st->excluded, i);
+        if (PyUnicode_Check(folder) &&
+            PyUnicode_Tailmatch(filename, folder, 0, end, -1) == 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* exec(code, module.__dict__), the way importlib does it: its frames are taken out of
+ * tracebacks by the name of the function that calls. */
+static int
+run_code(PyObject *code, PyObject *module)
+{
+    PyObject *bootstrap = PyImport_ImportModule("importlib._bootstrap");
+    PyObject *dict = PyObject_GetAttrString(module, "__dict__");
+    PyObject *builtins = PyImport_ImportModule("builtins");
+    PyObject *exec = builtins != NULL ? PyObject_GetAttrString(builtins, "exec") : NULL;
+    PyObject *done = NULL;
+    if (bootstrap != NULL && dict != NULL && exec != NULL) {
+        done = PyObject_CallMethod(bootstrap, "_call_with_frames_removed", "OOO", exec,
+                                   code, dict);
+    }
+    Py_XDECREF(bootstrap);
+    Py_XDECREF(dict);
+    Py_XDECREF(builtins);
+    Py_XDECREF(exec);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+/* What importlib's _LoaderBasics.exec_module does, and an entry in st->known. */
+static PyObject *
+recording_exec_module(PyObject *engine, PyObject *args)
+{
+    rs_state *st = rs_state_of(engine);
+    PyObject *loader, *module, *name, *code, *result = NULL;
+    if (!PyArg_ParseTuple(args, "OO:exec_module", &loader, &module)) {
+        return NULL;
+    }
+    name = PyObject_GetAttr(module, st->names.__name__);
+    code = name != NULL ? PyObject_CallMethod(loader, "get_code", "O", name) : NULL;
+    if (code == NULL) {
+        goto done;
+    }
+    if (code == Py_None) {
+        PyErr_Format(PyExc_ImportError,
+                     "cannot load module %R when get_code() returns None", name);
+        goto done;
+    }
+    if (run_code(code, module) < 0) {
+        goto done;
+    }
+    if (PyCode_Check(code) && PyUnicode_Check(name) && !is_excluded(st, code) &&
+        rs_recorder_remember(st, name, module, code) < 0) {
+        PyErr_Clear(); /* a module that can't be referred to weakly is not known: allowed */
+    }
+    result = Py_NewRef(Py_None);
+done:
+    Py_XDECREF(name);
+    Py_XDECREF(code);
+    return result;
+}
+
+/* Puts the recorder in the place of `basics`.exec_module. */
+static int
+wrap(PyObject *engine, PyObject *basics)
+{
+    static const PyMethodDef method = {"exec_module", recording_exec_module, METH_VARARGS,
+                                       "Execute the module, and remember its code for resoul."};
+    int result = -1;
+    PyObject *function = PyCFunction_New((PyMethodDef *)(uintptr_t)&method, engine);
+    PyObject *bindable = function != NULL ? PyInstanceMethod_New(function) : NULL;
+    if (bindable != NULL) {
+        result = PyObject_SetAttrString(basics, "exec_module", bindable);
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(bindable);
+    return result;
+}
+
+int
+rs_recorder_install(PyObject *engine, PyObject *excluded)
+{
+    rs_state *st = rs_state_of(engine);
+    int result = -1, first = st->excluded == NULL;
+    PyObject *external, *basics;
+    Py_XSETREF(st->excluded, Py_NewRef(excluded));
+    if (!first) {
+        return 0;
+    }
+    external = PyImport_ImportModule("importlib._bootstrap_external");
+    basics = external != NULL ? PyObject_GetAttrString(external, "_LoaderBasics") : NULL;
+    if (basics != NULL) {
+        result = wrap(engine, basics);
+    }
+    Py_XDECREF(external);
+    Py_XDECREF(basics);
+    return result;
+}
