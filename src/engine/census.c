@@ -34,9 +34,7 @@ rs_census_wanted(const rs_session *s, Py_ssize_t number)
     case RS_CODE_PAIRED:
         break;
     }
-    return note->relation != RS_CODE_SAME ||
-           (note->old_defaults != NULL &&
-            !rs_same_literal(note->old_defaults, note->new_defaults));
+    return note->relation != RS_CODE_SAME || !rs_codes_same_defaults(note);
 }
 
 /* Is there a unit whose old source is not known, so that notes can't be complete? */

@@ -35,6 +35,13 @@ rs_codes_note(const rs_session *s, PyObject *code)
     return number >= 0 ? &s->codes->notes[number] : NULL;
 }
 
+int
+rs_codes_same_defaults(const rs_code_note *note)
+{
+    return note->old_defaults == NULL ||
+           rs_same_literal(note->old_defaults, note->new_defaults);
+}
+
 void
 rs_codes_clear(rs_session *s)
 {

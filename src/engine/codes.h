@@ -1,6 +1,7 @@
 /* codes.h -- which code object of the new source answers to which of the old.
  * Owns:     s->codes: a note on each old code object.
  * Provides: rs_codes_pair, rs_codes_pair_known, rs_codes_alias, rs_codes_lose,
+ *           rs_codes_same_defaults,
  *           rs_codes_count, rs_codes_find, rs_codes_at, rs_codes_note, rs_codes_clear. Fills s->old_codes with what was paired.
  * Depends:  session.h, children.h, roles.h, same.h.
  * Threads:  the GIL is held. Pairing may run Python code of the standard library (`dis`).
@@ -60,6 +61,9 @@ int rs_codes_alias(rs_session *s, PyObject *code, Py_ssize_t note_number);
 
 /* `code` is old, and nobody can tell what it has become. 0 or -1. */
 int rs_codes_lose(rs_session *s, PyObject *code);
+
+/* Are the default values the same, as far as the sources tell? */
+int rs_codes_same_defaults(const rs_code_note *note);
 
 /* How many notes there are, the number of one, and one; NULL if none is about `code`. */
 Py_ssize_t rs_codes_count(const rs_session *s);

@@ -368,9 +368,9 @@ static int
 report_updated(rs_session *s, const rs_code_note *note)
 {
     const PyCodeObject *code = RS_CODE(note->new_code);
+    int moved = note->relation != RS_CODE_DIFFERS && rs_codes_same_defaults(note);
     return rs_change(s, unit_of(s, note), code->co_qualname, "function",
-                     note->relation == RS_CODE_MOVED ? "moved" : "updated",
-                     code->co_firstlineno,
+                     moved ? "moved" : "updated", code->co_firstlineno,
                      "%zd live function%s that no definition holds", note->updated,
                      note->updated == 1 ? "" : "s");
 }
