@@ -8,6 +8,9 @@
 #include "match.h"
 #include "same.h"
 
+/* A value is imported through so many modules at most. */
+#define MAX_PASSED_ON 8
+
 int
 rs_names_set(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *value)
 {
@@ -115,26 +118,43 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
     }
 }
 
-/* What a name that is imported from another unit will mean: what that unit's own name
- * will, which its data policy decides. NULL on error; borrowed. */
+/* What the name will mean that `donor` was imported from, which the data policy of the
+ * unit decides that it belongs to. NULL on error; borrowed. */
 static PyObject *
-bound_value(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live,
-            PyObject *donor)
+value_at_origin(rs_session *s, rs_unit *u, PyObject *name, PyObject *donor, int depth)
 {
-    PyObject *value = rs_session_live(s, donor);
-    if (value != donor || !rs_is_atom(donor)) {
+    int action;
+    rs_scope scope = rs_scope_of_unit(u);
+    PyObject *original, *value = donor;
+    PyObject *live = PyDict_GetItemWithError(scope.live, name);
+    rs_unit *origin = rs_importers_origin(s, u, name, &original);
+    if (origin != NULL) {
+        if (depth < MAX_PASSED_ON) {
+            value = value_at_origin(s, origin, original, donor, depth + 1);
+        }
+        Py_DECREF(original);
         return value;
     }
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        rs_scope other = rs_scope_of_unit(&s->units[i]);
-        if (other.unit != scope->unit &&
-            PyDict_GetItemWithError(other.donor, name) == donor &&
-            PyDict_GetItemWithError(other.live, name) == live) {
-            int action = rs_data_decide(s, &other, name, name, live, donor);
-            return action < 0 ? NULL : action == RS_DATA_REBIND ? donor : live;
-        }
+    if (PyErr_Occurred()) {
+        return NULL;
     }
-    return value;
+    if (live == NULL || depth == 0 ||
+        PyDict_GetItemWithError(scope.donor, name) != donor) {
+        return donor;
+    }
+    action = rs_data_decide(s, &scope, name, name, live, donor);
+    return action < 0 ? NULL : action == RS_DATA_REBIND ? donor : live;
+}
+
+/* What a binding will mean. NULL on error; borrowed. */
+static PyObject *
+bound_value(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
+{
+    PyObject *value = rs_session_live(s, donor);
+    if (value != donor || !rs_is_atom(donor) || scope->live_type != NULL) {
+        return value;
+    }
+    return value_at_origin(s, scope->unit, name, donor, 0);
 }
 
 static int
@@ -143,7 +163,7 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
 {
     PyObject *value = rs_session_live(s, donor);
     if (kind == RS_KIND_BINDING) {
-        value = bound_value(s, scope, name, live, donor);
+        value = bound_value(s, scope, name, donor);
     }
     if (value == NULL) {
         return -1;
@@ -298,7 +318,12 @@ plan_module_machinery(rs_session *s, const rs_scope *scope)
         PyObject *donor = PyDict_GetItemWithError(scope->donor, follow[i]);
         PyObject *live = PyDict_GetItemWithError(scope->live, follow[i]);
         PyObject *value = donor != NULL ? rs_session_live(s, donor) : NULL;
-        if (value != live && rs_names_set(s, scope, follow[i], value) < 0) {
+        if (value == live || rs_same_literal(value, live)) {
+            continue;
+        }
+        if (rs_names_set(s, scope, follow[i], value) < 0 ||
+            (i == 0 && rs_change(s, scope->unit, NULL, "module", "updated", 1,
+                                 "docstring") < 0)) {
             return -1;
         }
     }
