@@ -407,9 +407,7 @@ rewrite_attributes(rs_rewrite *r, PyObject *holder)
     if (dict == NULL) {
         return -1;
     }
-    result = PyDict_CheckExact(dict) && rs_holder_refs(holder, r->map) != 0
-                 ? rewrite_dict(r, dict)
-                 : 0;
+    result = PyDict_CheckExact(dict) ? rewrite_dict(r, dict) : 0;
     Py_DECREF(dict);
     return result;
 }
@@ -522,7 +520,9 @@ rewrite_now(rs_rewrite *r, PyObject *holder)
     if (rewrite_words(r, holder, content_refs(r, holder)) < 0) {
         return -1;
     }
-    if (r->rehash != NULL && rs_holder_hashes_contents(holder) &&
+    /* a dict may be the attributes of an instance that hashes them */
+    if (r->rehash != NULL &&
+        (PyDict_CheckExact(holder) || rs_holder_hashes_contents(holder)) &&
         rs_idmap_set(r->rehash, holder, holder) < 0) {
         return -1;
     }

@@ -18,7 +18,7 @@ typedef struct {
     const rs_state *st;
     const rs_idmap *map; /* from -> to */
     rs_journal *j;       /* NULL: at once */
-    rs_idmap *rehash;    /* gets the objects whose hash may be another now; NULL: none */
+    rs_idmap *rehash;    /* gets objects on which hashes depend; NULL: not wanted */
     Py_ssize_t done; /* references that were rewritten or planned */
     Py_ssize_t left; /* that can't be */
 } rs_rewrite;

@@ -24,7 +24,9 @@ collect_donors(leftovers *l)
     Py_ssize_t pos = 0;
     PyObject *donor, *live;
     while (rs_idmap_next(&s->map, &pos, &donor, &live)) {
+        /* frames may borrow a scratch namespace or the builtins: they have a graveyard */
         if (donor != live && !rs_is_immortal(donor) && !rs_is_atom(donor) &&
+            donor != s->builtins && rs_session_unit_by_scratch(s, donor) == NULL &&
             rs_idmap_set(&l->donors, donor, live) < 0) {
             return -1;
         }
@@ -181,9 +183,25 @@ done:
 
 /* ---- who is to blame? ---- */
 
+/* The function of a suspended frame is what it runs: nobody gets at it. */
+static int
+runs(PyObject *op, PyObject *func)
+{
+    PyObject *code = NULL;
+    int same;
+    if (!PyFunction_Check(func) || !(PyGen_CheckExact(op) || PyCoro_CheckExact(op) ||
+                                     PyAsyncGen_CheckExact(op))) {
+        return 0;
+    }
+    code = (PyObject *)PyGen_GetCode((PyGenObject *)op);
+    same = code == RS_FUNCTION(func)->func_code;
+    Py_DECREF(code);
+    return same && rs_heap_count(op, func) == 1;
+}
+
 typedef struct {
     leftovers *l;
-    PyObject *type; /* NULL: nobody knows */
+    PyObject *holder;
 } blame_arg;
 
 static int
@@ -191,8 +209,8 @@ blame_reference(PyObject *op, void *arg)
 {
     blame_arg *blame = arg;
     Py_ssize_t i = rs_idmap_find(&blame->l->donors, op);
-    if (i >= 0 && blame->l->bad[i] == NULL) {
-        blame->l->bad[i] = Py_NewRef(blame->type);
+    if (i >= 0 && blame->l->bad[i] == NULL && !runs(blame->holder, op)) {
+        blame->l->bad[i] = Py_NewRef((PyObject *)Py_TYPE(blame->holder));
     }
     return 0;
 }
@@ -200,7 +218,7 @@ blame_reference(PyObject *op, void *arg)
 static void
 blame(leftovers *l, PyObject *holder)
 {
-    blame_arg blamed = {l, (PyObject *)Py_TYPE(holder)};
+    blame_arg blamed = {l, holder};
     Py_TYPE(holder)->tp_traverse(holder, blame_reference, &blamed);
 }
 

@@ -76,6 +76,11 @@ rs_young_open(rs_young *young, rs_session *s)
             return -1;
         }
     }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->st->graveyard); i++) {
+        if (add_part(young, PyList_GET_ITEM(s->st->graveyard, i)) < 0) {
+            return -1;
+        }
+    }
     if (map_pair(young, s->builtins, PyEval_GetBuiltins()) < 0 ||
         add_part(young, s->builtins) < 0) {
         return -1;

@@ -134,7 +134,7 @@ is_young_ref(PyObject *op, PyObject *from, Py_ssize_t counted, const weak_arg *w
         explained += registrations(from, weak->interval);
     }
     explained += 2 * rs_idmap_has(weak->interval, op);
-    explained += 2 * rs_idmap_has(&s->young, op) + rs_heap_holds(s, op);
+    explained += rs_session_holds_by_index(s, op);
     return Py_REFCNT(op) <= explained;
 }
 
@@ -156,6 +156,7 @@ rs_retarget_weakrefs(rs_young *young, rs_idmap *changed)
     if (refs.used != 0 && rs_heap_interval(young->s, visit_holder, &weak) < 0) {
         goto done;
     }
+    rs_session_visit_lists(young->s, rs_refcounts_one, &weak.counts);
     for (Py_ssize_t i = 0; i < refs.used; i++) {
         PyObject *ref = refs.entries[i].key, *from = refs.entries[i].value;
         if (!is_young_ref(ref, from, weak.counts.n[i], &weak, young->s)) {
