@@ -226,7 +226,8 @@ rs_imports_map(rs_session *s)
     Py_ssize_t pos = 0;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         rs_unit *u = &s->units[i];
-        if (rs_idmap_set(&s->map, u->scratch_module, u->module) < 0) {
+        if (rs_idmap_set(&s->map, u->scratch_module, u->module) < 0 ||
+            rs_idmap_set(&s->map, u->scratch, u->live) < 0) { /* globals() */
             return -1;
         }
     }
