@@ -17,21 +17,24 @@ rs_plan_match(rs_session *s)
         rs_nested_pair(s) < 0) {
         return -1;
     }
-    return rs_data_map(s);
+    if (rs_data_map(s) < 0) {
+        return -1;
+    }
+    s->early_notices = PyList_GET_SIZE(s->notices);
+    return 0;
 }
 
-/* A plan that was overtaken by the program is dropped, with its report. */
+/* A plan that was overtaken by the program is dropped, with its report; what was noticed
+ * before any plan stays. */
 static int
 start_again(rs_session *s)
 {
-    PyObject *lists[] = {s->changes, s->notices, s->refusals};
     rs_journal_forget(&s->journal);
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        if (PyList_SetSlice(lists[i], 0, PY_SSIZE_T_MAX, NULL) < 0) {
-            return -1;
-        }
+    if (PyList_SetSlice(s->changes, 0, PY_SSIZE_T_MAX, NULL) < 0 ||
+        PyList_SetSlice(s->refusals, 0, PY_SSIZE_T_MAX, NULL) < 0) {
+        return -1;
     }
-    return 0;
+    return PyList_SetSlice(s->notices, s->early_notices, PY_SSIZE_T_MAX, NULL);
 }
 
 static int

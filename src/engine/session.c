@@ -3,6 +3,7 @@
 #include "codes.h"
 #include "heap.h"
 #include "imports.h"
+#include "leaks.h"
 
 #include <assert.h>
 #include <string.h>
@@ -186,7 +187,7 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
         n += s->units[i].scratch == op;
         n += s->units[i].scratch_module == op;
     }
-    return n + rs_imports_holds(s, op) + rs_heap_holds(s, op);
+    return n + rs_imports_holds(s, op) + rs_heap_holds(s, op) + rs_leaks_holds(s, op);
 }
 
 int

@@ -105,6 +105,7 @@ struct rs_session {
     PyObject *refusals;       /* list of Reason */
     PyObject *changes;        /* list of Change */
     PyObject *notices;        /* list of Notice */
+    Py_ssize_t early_notices; /* so many of them are from before the first plan */
     PyObject *lagging;        /* list of Lagging */
     PyObject *leftovers;      /* list of (live, donor), or NULL: leftovers.c */
     PyObject *update;         /* the face's Update object, handed to hooks */
