@@ -50,7 +50,7 @@ engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(record_doc,
-             "record_imports(excluded)\n--\n\n"
+             "record_imports(excluded, /)\n--\n\n"
              "Remember the code of modules that are imported from now on.\n\n"
              "excluded: tuple of folders; modules below them are not remembered.");
 
