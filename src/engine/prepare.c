@@ -162,9 +162,31 @@ done:
     return result;
 }
 
+/* A failed update has no report: what could not be taken back, which is the notices from
+ * number `first`, becomes notes of the exception. */
+static void
+note_rests(rs_session *s, PyObject *exception, Py_ssize_t first)
+{
+    for (Py_ssize_t i = first; i < PyList_GET_SIZE(s->notices); i++) {
+        PyObject *notice = PyList_GET_ITEM(s->notices, i);
+        PyObject *done = NULL;
+        PyObject *text = PyUnicode_FromFormat("%U: %U", PyStructSequence_GetItem(notice, 0),
+                                              PyStructSequence_GetItem(notice, 5));
+        if (text != NULL) {
+            done = PyObject_CallMethod(exception, "add_note", "O", text);
+        }
+        if (done == NULL) {
+            PyErr_WriteUnraisable(exception);
+        }
+        Py_XDECREF(text);
+        Py_XDECREF(done);
+    }
+}
+
 void
 rs_prepare_take_back(rs_session *s)
 {
+    Py_ssize_t notices = PyList_GET_SIZE(s->notices);
     PyObject *pending = PyErr_GetRaisedException();
     rs_leaks_take_back(s);
     if (s->imports != NULL && rs_imports_take_back(s) < 0) {
@@ -172,6 +194,9 @@ rs_prepare_take_back(rs_session *s)
     }
     if (s->builtins != NULL && rs_frames_bury(s) < 0) {
         PyErr_WriteUnraisable(NULL);
+    }
+    if (pending != NULL) {
+        note_rests(s, pending, notices);
     }
     PyErr_SetRaisedException(pending);
 }
