@@ -8,7 +8,7 @@ from types import ModuleType
 
 from resoul import _engine
 from resoul._policy import Policy, namespace_of
-from resoul._update import Update
+from resoul._update import Update, headline, notice_text, times
 
 _log = logging.getLogger("resoul")
 
@@ -89,23 +89,16 @@ def reload(
         )
     except _engine.UpdateError as error:
         _log.warning("reload of %s was not made: %s", ", ".join(names), error)
+        _warn(update)
         raise
-    _report(update)
+    _log.info("%s; %s", headline(update), times(update))
+    _warn(update)
     return update
 
 
-def _report(update: Update) -> None:
-    _log.info("%s", update)
+def _warn(update: Update) -> None:
     for notice in update.warnings:
-        _log.warning(
-            "%s %s.%s (%s:%d): %s",
-            notice.code,
-            notice.module,
-            notice.qualname,
-            notice.filename,
-            notice.lineno,
-            notice.message,
-        )
+        _log.warning("%s", notice_text(notice))
 
 
 def _modules(

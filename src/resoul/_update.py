@@ -1,5 +1,6 @@
 """The object that describes an update."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -79,7 +80,7 @@ class Update:
         return any(change.action not in _QUIET_ACTIONS for change in self.changes)
 
     def __repr__(self) -> str:
-        return f"<resoul.Update: {self._headline()}>"
+        return f"<resoul.Update: {headline(self)}>"
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -101,28 +102,43 @@ class Update:
             "blocked_ns": self.blocked_ns,
         }
 
-    def _headline(self) -> str:
-        counts: dict[str, int] = {}
-        for change in self.changes:
-            counts[change.action] = counts.get(change.action, 0) + 1
-        said = ", ".join(f"{count} {action}" for action, count in counts.items())
-        return f"{self.kind} of {_names(self.modules)}: {said or 'nothing changed'}"
-
     def _lines(self) -> Iterator[str]:
-        yield self._headline()
-        yield (
-            f"prepare {_time(self.prepare_ns)}, plan {_time(self.plan_ns)}, "
-            f"pause {_time(self.pause_ns)}, blocked {_time(self.blocked_ns)}"
-        )
+        yield headline(self)
+        yield times(self)
         for module, changes in _grouped(self.changes):
             yield from _module_lines(module, changes)
         if self.warnings:
             yield _count(len(self.warnings), "warning")
-            yield from _branches([_notice_text(notice) for notice in self.warnings])
+            yield from _branches([notice_text(notice) for notice in self.warnings])
         if self.lagging:
             frames = sum(group.count for group in self.lagging)
             yield f"{_count(frames, 'frame')} still in old code"
             yield from _branches([_lagging_text(group) for group in self.lagging])
+
+
+def headline(update: Update) -> str:
+    """What was updated, and how many changes of each kind there were."""
+    counts: dict[str, int] = {}
+    for change in update.changes:
+        counts[change.action] = counts.get(change.action, 0) + 1
+    said = ", ".join(f"{count} {action}" for action, count in counts.items())
+    return f"{update.kind} of {_names(update.modules)}: {said or 'nothing changed'}"
+
+
+def times(update: Update) -> str:
+    """What an update cost."""
+    return (
+        f"prepare {_time(update.prepare_ns)}, plan {_time(update.plan_ns)}, "
+        f"pause {_time(update.pause_ns)}, blocked {_time(update.blocked_ns)}"
+    )
+
+
+def notice_text(notice: Notice) -> str:
+    """A warning in one line."""
+    name = ".".join(part for part in (notice.module, notice.qualname) if part)
+    place = f"({os.path.basename(notice.filename)}:{notice.lineno})"
+    words = (notice.code, name, place if notice.lineno else "")
+    return f"{' '.join(word for word in words if word)}: {notice.message}"
 
 
 def _record(record: Change | Notice | Lagging, fields: Iterable[str]) -> dict[str, Any]:
@@ -179,7 +195,7 @@ def _path(qualname: str) -> list[str]:
 def _rows(node: _Node, lead: str, *, last: bool) -> list[tuple[str, Change | None]]:
     """Label and change of each line below `node`. last: nothing follows below it."""
     rows: list[tuple[str, Change | None]] = []
-    names = list(node.children)
+    names = sorted(node.children, key=lambda name: _first_line(node.children[name]))
     for name in names:
         child = node.children[name]
         at_end = last and name == names[-1]
@@ -189,6 +205,13 @@ def _rows(node: _Node, lead: str, *, last: bool) -> list[tuple[str, Change | Non
         rows += [(lead + below, change) for change in child.changes[1:]]
         rows += _rows(child, lead + below, last=True)
     return rows
+
+
+def _first_line(node: _Node) -> float:
+    """For the order of a source file; what has no line there comes last."""
+    lines: list[float] = [change.lineno for change in node.changes if change.lineno]
+    lines += [_first_line(child) for child in node.children.values()]
+    return min(lines, default=math.inf)
 
 
 def _facts(change: Change | None) -> str:
@@ -203,15 +226,6 @@ def _facts(change: Change | None) -> str:
 def _branches(texts: Sequence[str]) -> Iterator[str]:
     for number, text in enumerate(texts, 1):
         yield ("└─ " if number == len(texts) else "├─ ") + text
-
-
-def _notice_text(notice: Notice) -> str:
-    name = ".".join(part for part in (notice.module, notice.qualname) if part)
-    place = f" ({os.path.basename(notice.filename)}:{notice.lineno})"
-    where = name + (place if notice.lineno else "")
-    return " ".join(part for part in (notice.code, where) if part) + (
-        f": {notice.message}"
-    )
 
 
 def _lagging_text(group: Lagging) -> str:
