@@ -93,21 +93,38 @@ rs_change(rs_session *s, const rs_unit *unit, PyObject *qualname, const char *ki
     return append_record(s->changes, s->st->Change, values, 7);
 }
 
+/* " (weapons.py:12)", as far as it is known. */
+static PyObject *
+reason_place(PyObject *reason)
+{
+    PyObject *filename = PyStructSequence_GetItem(reason, 3);
+    long line = PyLong_AsLong(PyStructSequence_GetItem(reason, 4));
+    if (PyUnicode_GET_LENGTH(filename) == 0) {
+        return PyUnicode_FromString("");
+    }
+    return line > 0 ? PyUnicode_FromFormat(" (%U:%ld)", filename, line)
+                    : PyUnicode_FromFormat(" (%U)", filename);
+}
+
 /* "RSL201 weapons.Gun (weapons.py:12): found. todo" */
 static PyObject *
 reason_line(PyObject *reason)
 {
     PyObject *module = PyStructSequence_GetItem(reason, 1);
     PyObject *qualname = PyStructSequence_GetItem(reason, 2);
-    PyObject *filename = PyStructSequence_GetItem(reason, 3);
-    const char *dot = "";
-    if (PyUnicode_GET_LENGTH(module) != 0 && PyUnicode_GET_LENGTH(qualname) != 0) {
-        dot = ".";
+    int has_module = PyUnicode_GET_LENGTH(module) != 0;
+    int has_qualname = PyUnicode_GET_LENGTH(qualname) != 0;
+    PyObject *line, *place = reason_place(reason);
+    if (place == NULL) {
+        return NULL;
     }
-    return PyUnicode_FromFormat(
-        "%U %U%s%U (%U:%S): %U. %U", PyStructSequence_GetItem(reason, 0), module, dot,
-        qualname, filename, PyStructSequence_GetItem(reason, 4),
+    line = PyUnicode_FromFormat(
+        "%U%s%U%s%U%U: %U. %U", PyStructSequence_GetItem(reason, 0),
+        has_module || has_qualname ? " " : "", module,
+        has_module && has_qualname ? "." : "", qualname, place,
         PyStructSequence_GetItem(reason, 5), PyStructSequence_GetItem(reason, 6));
+    Py_DECREF(place);
+    return line;
 }
 
 int
