@@ -5,12 +5,17 @@
 #include "loader.h"
 
 /* A refusal of something that is no unit (yet). */
-#define REFUSE(s, code, name, todo, ...)                                                  \
-    rs_refuse((s), (code), &(rs_unit){.name = (name)}, NULL, 0, (todo), __VA_ARGS__)
+static int
+refuse(rs_session *s, const char *code, PyObject *name, const char *todo,
+       const char *found)
+{
+    rs_unit nothing = {.name = name};
+    return rs_refuse(s, code, &nothing, NULL, 0, todo, "%s", found);
+}
 
 /* What the caller wants, on the way from names to units. All owned. */
 typedef struct {
-    PyObject *modules; /* dict: name in sys.modules -> module */
+    PyObject *modules; /* dict: name of the unit -> (module, name that was asked for) */
     PyObject *named;   /* dict: names that were dealt with -> None */
 } wanted;
 
@@ -59,7 +64,7 @@ is_allowed(rs_session *s, PyObject *name, PyObject *module)
     allowed = PyObject_IsTrue(answer);
     Py_DECREF(answer);
     if (allowed == 0 &&
-        REFUSE(s, "RSL102", name, "allow it with resoul.configure(allow=[...])",
+        refuse(s, "RSL102", name, "allow it with resoul.configure(allow=[...])",
                "this module may not be updated: it belongs to the standard library or to "
                "site-packages, or resoul.configure() denies it") < 0) {
         return -1;
@@ -71,15 +76,17 @@ static int
 want_module(rs_session *s, wanted *w, PyObject *name, PyObject *module)
 {
     int allowed;
-    PyObject *key = Py_XNewRef(canonical_name(s, module, name));
+    PyObject *entry, *key = Py_XNewRef(canonical_name(s, module, name));
     if (key == NULL) {
         return -1;
     }
     allowed = PyDict_Contains(w->modules, key);
     if (allowed == 0) {
-        allowed = is_allowed(s, key, module);
+        allowed = is_allowed(s, name, module);
         if (allowed == 1) {
-            allowed = PyDict_SetItem(w->modules, key, module);
+            entry = PyTuple_Pack(2, module, name);
+            allowed = entry != NULL ? PyDict_SetItem(w->modules, key, entry) : -1;
+            Py_XDECREF(entry);
         }
     }
     Py_DECREF(key);
@@ -102,14 +109,13 @@ want_name(rs_session *s, wanted *w, PyObject *name)
         if (PyErr_Occurred()) {
             return -1;
         }
-        return REFUSE(s, "RSL101", name,
+        return refuse(s, "RSL101", name,
                       "import it; a module is named as it is in sys.modules",
                       "no module of this name is loaded");
     }
     if (!PyModule_Check(module)) {
-        return REFUSE(s, "RSL103", name, "leave it out",
-                      "sys.modules has %.100s under this name, not a module",
-                      Py_TYPE(module)->tp_name);
+        return refuse(s, "RSL103", name, "leave it out",
+                      "what sys.modules has under this name is not a module");
     }
     Py_INCREF(module);
     result = want_module(s, w, name, module);
@@ -126,7 +132,7 @@ want_object(rs_session *s, wanted *w, PyObject *module)
         if (name == NULL && PyErr_Occurred()) {
             return -1;
         }
-        return REFUSE(s, "RSL101", name,
+        return refuse(s, "RSL101", name,
                       "name the module as it is in sys.modules",
                       "this module object is not, or no longer, in sys.modules");
     }
@@ -211,7 +217,7 @@ filename_of(rs_session *s, PyObject *live)
 }
 
 static int
-add_unit(rs_session *s, PyObject *name, PyObject *module)
+add_unit(rs_session *s, PyObject *name, PyObject *module, PyObject *asked)
 {
     PyObject *loader, *live = PyModule_GetDict(module);
     rs_unit *u = &s->units[s->n_units];
@@ -220,11 +226,11 @@ add_unit(rs_session *s, PyObject *name, PyObject *module)
         return -1;
     }
     if (kind == RS_LOADER_BINARY) {
-        return REFUSE(s, "RSL103", name, "leave it out; only Python source can be updated",
+        return refuse(s, "RSL103", asked, "leave it out; only Python source can be updated",
                       "this is a built-in, frozen or extension module");
     }
     if (kind == RS_LOADER_NONE) {
-        return REFUSE(s, "RSL104", name, "leave it out, or load it from a file",
+        return refuse(s, "RSL104", asked, "leave it out, or load it from a file",
                       "nothing says where the source of this module is: it has no loader "
                       "and no file");
     }
@@ -257,13 +263,14 @@ add_units(rs_session *s, PyObject *modules)
         result = -1;
     }
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(names); i++) {
-        PyObject *module, *name = PyList_GET_ITEM(names, i);
+        PyObject *entry, *name = PyList_GET_ITEM(names, i);
         if (!PyUnicode_CheckExact(name)) {
             continue;
         }
-        module = PyDict_GetItemWithError(modules, name);
-        if (module != NULL) {
-            result = add_unit(s, name, module);
+        entry = PyDict_GetItemWithError(modules, name);
+        if (entry != NULL) {
+            result = add_unit(s, name, PyTuple_GET_ITEM(entry, 0),
+                              PyTuple_GET_ITEM(entry, 1));
         } else if (PyErr_Occurred()) {
             result = -1;
         }

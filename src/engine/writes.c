@@ -71,7 +71,7 @@ add_write(rs_writes *w, const rs_watched_dict *d, PyObject *key, PyObject *old,
 static int
 copy_contents(const rs_writes *w, rs_watched_dict *d)
 {
-    if (d->copy != NULL || d->type != NULL || d->order != NULL) {
+    if (d->copy != NULL || d->order != NULL) {
         return 0;
     }
     d->copied_at = w->n_writes;
@@ -370,26 +370,52 @@ undo_write(const rs_writes *w, const rs_write *write)
     return put_back(d, write->key, write->old) < 0 ? -1 : 1;
 }
 
-/* Everything at once, in the old order: only where no other thread has written. What is
- * removed is kept alive until the dict is whole again. */
+/* What is removed is kept alive until the dict is whole again. */
 static int
-restore_whole(const rs_watched_dict *d)
+replace_contents(PyObject *dict, PyObject *contents)
 {
     int result;
-    PyObject *present = PyDict_Copy(d->dict);
+    PyObject *present = PyDict_Copy(dict);
     if (present == NULL) {
         return -1;
     }
-    PyDict_Clear(d->dict);
-    result = PyDict_Update(d->dict, d->copy);
+    PyDict_Clear(dict);
+    result = PyDict_Update(dict, contents);
     Py_DECREF(present);
     return result;
 }
 
+/* Can all contents be restored at once, in the old order? Only where no other thread has
+ * written; and not those of a class, whose slots must follow each name. */
 static int
 is_whole(const rs_watched_dict *d)
 {
-    return d->copy != NULL && !d->shared;
+    return d->copy != NULL && !d->shared && d->type == NULL;
+}
+
+/* The dict of a class has its old contents again; now their order. */
+static int
+restore_class_order(const rs_watched_dict *d)
+{
+    int result = -1;
+    PyObject *key, *value;
+    Py_ssize_t pos = 0;
+    PyObject *ordered = PyDict_New();
+    while (ordered != NULL && PyDict_Next(d->copy, &pos, &key, NULL)) {
+        value = PyDict_GetItemWithError(d->dict, key);
+        if (value != NULL ? PyDict_SetItem(ordered, key, value) < 0
+                          : PyErr_Occurred() != NULL) {
+            Py_CLEAR(ordered);
+        }
+    }
+    if (ordered != NULL && PyDict_GET_SIZE(ordered) == PyDict_GET_SIZE(d->dict)) {
+        result = fingerprint(ordered) != fingerprint(d->dict)
+                     ? replace_contents(d->dict, ordered)
+                     : 0;
+        PyType_Modified(d->type);
+    }
+    Py_XDECREF(ordered);
+    return result;
 }
 
 /* Puts the keys of an OrderedDict, which are all there again, into their old order. */
@@ -428,7 +454,10 @@ rs_writes_undo(rs_writes *w)
             continue;
         }
         d->shared |= d->print != fingerprint(d->dict);
-        if (!is_whole(d) || restore_whole(d) < 0) {
+        if (d->type != NULL) {
+            continue;
+        }
+        if (!is_whole(d) || replace_contents(d->dict, d->copy) < 0) {
             d->shared = 1; /* key by key, then, as far as keys can be looked up */
             complete = complete && !d->opaque;
         }
@@ -445,9 +474,16 @@ rs_writes_undo(rs_writes *w)
     }
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
         const rs_watched_dict *d = &w->dicts[i];
-        if (d->order != NULL && !d->shared && (d->opaque || restore_order(d) < 0)) {
-            complete = 0;
+        int result = 0;
+        if (d->shared || (d->order == NULL && (d->type == NULL || d->copy == NULL))) {
+            continue;
         }
+        if (d->type != NULL) {
+            result = restore_class_order(d);
+        } else {
+            result = d->opaque ? -1 : restore_order(d);
+        }
+        complete = complete && result == 0;
     }
     PyErr_Clear();
     return complete;
