@@ -182,33 +182,25 @@ rs_gcwatch_unseen(const rs_gcwatch *w)
 /* ---- begin and end ---- */
 
 int
-rs_gcwatch_begin(rs_gcwatch *w, PyObject *self, PyMethodDef *callback)
+rs_gcwatch_begin(rs_gcwatch *w, PyObject *self, PyObject *gc, PyMethodDef *callback)
 {
-    PyObject *gc = PyImport_ImportModule("gc");
-    int result = -1;
-    if (gc == NULL) {
-        return -1;
-    }
     w->callbacks = PyObject_GetAttrString(gc, "callbacks");
     w->get_stats = PyObject_GetAttrString(gc, "get_stats");
     w->callback = PyCFunction_New(callback, self);
     if (w->callbacks == NULL || w->get_stats == NULL || w->callback == NULL) {
-        goto done;
+        return -1;
     }
     w->before = count_collections(w);
     if (w->before < 0) {
-        goto done;
+        return -1;
     }
 #ifndef RS_WITHOUT_CURE_19
     if (PyList_Check(w->callbacks) && PyList_Append(w->callbacks, w->callback) < 0) {
-        goto done;
+        return -1;
     }
 #endif
     w->a = PyList_New(0);
-    result = w->a != NULL ? 0 : -1;
-done:
-    Py_DECREF(gc);
-    return result;
+    return w->a != NULL ? 0 : -1;
 }
 
 static void

@@ -30,8 +30,8 @@ typedef struct {
     int failed; /* no memory in the callback */
 } rs_gcwatch;
 
-/* `self` is what owns `w`. Makes the marker last. 0 or -1. */
-int rs_gcwatch_begin(rs_gcwatch *w, PyObject *self, PyMethodDef *callback);
+/* `self` is what owns `w`, `gc` the module. Makes the marker last. 0 or -1. */
+int rs_gcwatch_begin(rs_gcwatch *w, PyObject *self, PyObject *gc, PyMethodDef *callback);
 /* Also when not begun. Keeps a pending exception. */
 void rs_gcwatch_end(rs_gcwatch *w);
 

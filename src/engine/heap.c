@@ -1,10 +1,14 @@
 #include "heap.h"
 
+#include <limits.h>
+
 #include "gcwatch.h"
 
 typedef struct rs_heap {
     rs_gcwatch watch; /* has marker a */
     PyObject *b;      /* marker: a list, empty; NULL: still preparing */
+    PyObject *gc;        /* the module */
+    PyObject *threshold; /* what gc.get_threshold() said */
 } rs_heap;
 
 /* ---- begin and end ---- */
@@ -23,6 +27,67 @@ static PyMethodDef collector_callback = {
     "_resoul_collection", collector_calls, METH_VARARGS,
     PyDoc_STR("While an update is prepared: a collection starts or stops.")};
 
+/* The switch of the collector belongs to the program: a body that says gc.disable() means
+ * it. So it stays on, and the collector is kept from running by a threshold that is never
+ * reached, and that no program would choose. */
+#define NEVER INT_MAX
+
+static PyObject *
+threshold_of(const rs_heap *heap)
+{
+    return PyObject_CallMethod(heap->gc, "get_threshold", NULL);
+}
+
+static int
+set_threshold(const rs_heap *heap, PyObject *numbers)
+{
+    PyObject *set = PyObject_GetAttrString(heap->gc, "set_threshold");
+    PyObject *done = set != NULL ? PyObject_CallObject(set, numbers) : NULL;
+    Py_XDECREF(set);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+static int
+hold_collector(rs_heap *heap)
+{
+    PyObject *never = Py_BuildValue("(i)", NEVER);
+    int result = -1;
+    heap->gc = PyImport_ImportModule("gc");
+    heap->threshold = heap->gc != NULL ? threshold_of(heap) : NULL;
+    if (never != NULL && heap->threshold != NULL) {
+        result = set_threshold(heap, never);
+    }
+    Py_XDECREF(never);
+    return result;
+}
+
+/* What bodies did to the collector stays if they succeeded. */
+static int
+release_collector(const rs_heap *heap, const rs_session *s)
+{
+    PyObject *now;
+    int result = 0;
+    if (heap->threshold == NULL) {
+        return 0;
+    }
+    now = threshold_of(heap);
+    if (now == NULL) {
+        return -1;
+    }
+    if (!s->journal.committed ||
+        (PyTuple_Check(now) && PyLong_AsLong(PyTuple_GET_ITEM(now, 0)) == NEVER)) {
+        result = set_threshold(heap, heap->threshold);
+    }
+    Py_DECREF(now);
+    if (!s->journal.committed && s->gc_was_on) {
+        PyGC_Enable();
+    } else if (!s->journal.committed) {
+        PyGC_Disable();
+    }
+    return result;
+}
+
 int
 rs_heap_begin(rs_session *s)
 {
@@ -31,24 +96,33 @@ rs_heap_begin(rs_session *s)
         PyErr_NoMemory();
         return -1;
     }
-    s->gc_was_on = PyGC_Disable();
-    return rs_gcwatch_begin(&s->heap->watch, (PyObject *)s, &collector_callback);
+    s->gc_was_on = PyGC_IsEnabled();
+    if (hold_collector(s->heap) < 0) {
+        return -1;
+    }
+    return rs_gcwatch_begin(&s->heap->watch, (PyObject *)s, s->heap->gc,
+                            &collector_callback);
 }
 
 void
 rs_heap_end(rs_session *s)
 {
     rs_heap *heap = s->heap;
+    PyObject *pending;
     if (heap == NULL) {
         return;
     }
     s->heap = NULL;
+    pending = PyErr_GetRaisedException();
     rs_gcwatch_end(&heap->watch);
-    Py_CLEAR(heap->b);
-    PyMem_Free(heap);
-    if (s->gc_was_on) {
-        PyGC_Enable();
+    if (release_collector(heap, s) < 0) {
+        PyErr_WriteUnraisable(heap->gc);
     }
+    Py_CLEAR(heap->b);
+    Py_CLEAR(heap->gc);
+    Py_CLEAR(heap->threshold);
+    PyMem_Free(heap);
+    PyErr_SetRaisedException(pending);
 }
 
 /* ---- the interval ---- */
@@ -259,9 +333,12 @@ rs_heap_young(rs_session *s)
         goto done;
     }
     if (unseen || !between.inside) {
-        result = rs_refuse(s, "RSL402", NULL, NULL, 0,
-                           "leave gc.callbacks and gc.freeze() alone in module bodies",
-                           "a garbage collection that was not announced, or gc.freeze()");
+        if (rs_refuse(s, "RSL402", NULL, NULL, 0,
+                      "Leave gc.callbacks and gc.freeze() alone in module bodies.",
+                      "gc.freeze(), or a garbage collection that was not announced, while "
+                      "module bodies ran: nobody knows what they made") == 0) {
+            rs_raise_refusals(s);
+        }
         goto done;
     }
     if (add_roots(s, &interval) == 0 &&

@@ -1,13 +1,14 @@
 /* heap.h -- which objects are young, and walks over all objects.
- * Owns:     the marker objects and the garbage collector's switch while an update is
- *           prepared and planned (fields of the session).
+ * Owns:     the marker objects and the garbage collector's threshold while an update is
+ *           prepared and planned (s->heap).
  * Provides: rs_heap_begin, rs_heap_young, rs_heap_end, rs_heap_interval, rs_heap_walk,
  *           rs_heap_functions, rs_heap_holds, rs_heap_count.
  * Depends:  session.h.
  * Threads:  the GIL is held; a walk runs no Python code.
  * Invariants:
  *   H1  between rs_heap_begin and rs_heap_end the collector runs only if a program asks
- *       it to, and then a callback of the collector saves the young interval.
+ *       it to, and then a callback of the collector saves the young interval. gc.enable()
+ *       and gc.disable() work as ever.
  *   H2  s->young holds what was made while preparing and can be reached from scratch
  *       namespaces and young functions. Objects of other threads are not kept alive.
  *   H3  if a collection went unseen nobody knows what is young: refused (RSL402).
@@ -21,14 +22,14 @@
  * or drop the last reference to an object. */
 typedef int (*rs_heap_visit)(PyObject *op, void *arg);
 
-/* GC off, marker a. 0 or -1. */
+/* The collector is held, marker a. 0 or -1. */
 int rs_heap_begin(rs_session *s);
 
 /* Marker b, and fills s->young. Call it when all units have run. 0 or -1. */
 int rs_heap_young(rs_session *s);
 
-/* GC as it was, markers gone. Safe to call at any time, also twice; keeps a pending
- * exception. */
+/* Markers gone. The collector is as the bodies left it if s->journal is committed, else as
+ * it was. Safe to call at any time, also twice; keeps a pending exception. */
 void rs_heap_end(rs_session *s);
 
 /* All that was made while preparing and is still there, also what is not in s->young; each

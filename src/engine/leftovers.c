@@ -376,12 +376,29 @@ remember(rs_session *s, PyObject *live, PyObject *donor)
     return result;
 }
 
+/* The unit that has it under a global name. */
+static const rs_unit *
+unit_of(const rs_session *s, PyObject *donor, PyObject **name)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        PyObject *value;
+        Py_ssize_t pos = 0;
+        while (PyDict_Next(s->units[i].scratch, &pos, name, &value)) {
+            if (value == donor) {
+                return &s->units[i];
+            }
+        }
+    }
+    *name = NULL;
+    return NULL;
+}
+
 static int
 report(rs_session *s, PyObject *donor, PyObject *live, PyObject *type)
 {
     const rs_pair *pair = pair_of(s, donor);
-    const rs_unit *u = pair != NULL ? pair->unit : NULL;
     PyObject *name = pair != NULL ? pair->qualname : NULL;
+    const rs_unit *u = pair != NULL ? pair->unit : unit_of(s, donor, &name);
     const char *holder = type != Py_None ? RS_TYPE(type)->tp_name : "something outside Python";
     if (PyType_Check(donor)) {
         return rs_refuse(s, "RSL206", u, name, 0,
