@@ -51,6 +51,10 @@ future_value(const rs_session *s, PyTypeObject *type, PyObject *name)
     PyObject *value = NULL;
     if (donor != NULL && PyType_Check(donor)) {
         value = rs_class_get(RS_TYPE(donor), name);
+        if (value == NULL &&
+            rs_class_get(RS_TYPE(donor), s->st->names._del_func) == Py_True) {
+            return NULL; /* it goes */
+        }
     }
     return value != NULL ? value : rs_class_get(type, name);
 }
@@ -148,7 +152,11 @@ rs_abstract_plan(rs_session *s, const rs_scope *scope, int *changed)
     PyObject *before = PyDict_GetItemWithError(scope->live, key);
     PyObject *after = PyDict_GetItemWithError(scope->donor, key);
     int own_changed = 0;
-    if (after == NULL || (before != NULL && rs_same_literal(before, after))) {
+    if (after == NULL) {
+        *changed |= before != NULL;
+        return before != NULL ? rs_plan_type(&s->journal, scope->live_type, key, NULL) : 0;
+    }
+    if (before != NULL && rs_same_literal(before, after)) {
         return 0;
     }
     if (plan_set(s, scope->live_type, after, &own_changed) < 0) {

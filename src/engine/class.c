@@ -179,8 +179,8 @@ never_moves(const rs_session *s, PyObject *name, PyObject *donor)
     }
 #endif
     return name == n->__dict__ || name == n->__weakref__ || name == n->__module__ ||
-           name == n->__slots__ || name == n->_abc_impl ||
-           name == n->__annotations_cache__ || name == n->__abstractmethods__;
+           name == n->__slots__ || name == n->__annotations_cache__ ||
+           name == n->__abstractmethods__;
 }
 
 /* Machinery of classes follows the source: __doc__, __match_args__, __orig_bases__ ... */
@@ -218,6 +218,13 @@ plan_donor_names(rs_session *s, const rs_scope *scope, int *changed)
         int result = 0;
         if (!PyUnicode_CheckExact(name) || never_moves(s, name, donor) ||
             rs_enum_handles(s, scope, name, donor)) {
+            continue;
+        }
+        if (name == s->st->names._abc_impl) { /* the live one has run-time registrations */
+            if (PyDict_GetItemWithError(scope->live, name) == NULL &&
+                rs_names_set(s, scope, name, donor) < 0) {
+                return -1;
+            }
             continue;
         }
         if (is_field(s, scope->donor, name) ||
@@ -263,7 +270,7 @@ follows_when_gone(const rs_session *s, const rs_scope *scope, PyObject *name,
                         n->__annotations_cache__, n->__orig_bases__, n->__parameters__,
                         n->__type_params__,    n->__dataclass_fields__,
                         n->__dataclass_params__, n->_reload_data,   n->_reload_all_data,
-                        n->_del_func};
+                        n->_del_func,          n->_abc_impl};
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
         if (name == gone[i] || rs_same_text(name, gone[i])) {
             return 1;
@@ -292,7 +299,7 @@ plan_gone_names(rs_session *s, const rs_scope *scope, int *changed)
         if (rs_same_text(name, s->st->names.__annotations_cache__)) {
             result = rs_names_set(s, scope, name, NULL);
         } else if (PyDict_GetItemWithError(scope->donor, name) != NULL ||
-                   name == s->st->names.__module__ || name == s->st->names._abc_impl ||
+                   name == s->st->names.__module__ ||
                    name == s->st->names.__abstractmethods__) {
             continue;
         } else if (follows_when_gone(s, scope, name, live)) {

@@ -5,6 +5,7 @@
 
 #include "body.h"
 #include "importers.h"
+#include "lines.h"
 #include "same.h"
 #include "wrappers.h"
 
@@ -200,6 +201,42 @@ rs_stands_for_code(const rs_session *s, const rs_scope *scope, PyObject *qualnam
            PyCFunction_Check(live) || rs_is_wrapper(s->st, live) ||
            (scope->live_type != NULL && is_descriptor(live)) ||
            rs_find_definition(live, scope->unit->live, qualname) != NULL;
+}
+
+/* A lambda that stands in the body itself. */
+static int
+is_made_by_body(PyObject *body, PyObject *live)
+{
+    for (Py_ssize_t i = 0;
+         PyFunction_Check(live) && i < PyTuple_GET_SIZE(RS_CODE(body)->co_consts); i++) {
+        PyObject *code = PyTuple_GET_ITEM(RS_CODE(body)->co_consts, i);
+        if (PyCode_Check(code) &&
+            rs_same_code(code, RS_FUNCTION(live)->func_code) == RS_CODE_SAME) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_came_from_source(rs_session *s, const rs_scope *scope, PyObject *name,
+                    PyObject *qualname, PyObject *live)
+{
+    PyObject *old_body;
+    if (!rs_stands_for_code(s, scope, qualname, live)) {
+        return 0;
+    }
+    old_body = rs_body_of(scope->unit->known_code, scope->prefix);
+    if (old_body == NULL) { /* not known: only what is defined right there */
+        return (PyType_Check(live) &&
+                rs_class_made_by(s, live, scope->unit->name) &&
+                rs_same_text(RS_HEAPTYPE(live)->ht_qualname, qualname)) ||
+               rs_find_definition(live, scope->unit->live, qualname) != NULL;
+    }
+    if (rs_body_defines(old_body, qualname) || is_made_by_body(old_body, live)) {
+        return 1;
+    }
+    return rs_body_imports(s, old_body, name);
 }
 
 /* A function or class of the module under a second name. */
@@ -405,7 +442,11 @@ map_name(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
         return -1;
     }
     result = rs_kind_of(s, scope, name, qualname, donor);
-    if (result == RS_KIND_DATA && !rs_stands_for_code(s, scope, qualname, live)) {
+    if (result == RS_KIND_DATA) {
+        int code = rs_came_from_source(s, scope, name, qualname, live);
+        result = code != 0 ? (code < 0 ? -1 : RS_KIND_DEFINITION) : RS_KIND_DATA;
+    }
+    if (result == RS_KIND_DATA) {
         result = rs_data_decide(s, scope, name, qualname, live, donor);
         if (result == RS_DATA_KEEP) {
             result = map_kept(s, live, donor, 0);

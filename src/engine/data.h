@@ -30,10 +30,15 @@ typedef enum {
 int rs_kind_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
                PyObject *donor);
 
-/* Does a live value stand for code: a function, class, module or a wrapper of such? Then
- * data that takes its name is a change of kind. */
+/* Does a live value stand for code: a function, class, module or a wrapper of such? */
 int rs_stands_for_code(const rs_session *s, const rs_scope *scope, PyObject *qualname,
                        PyObject *live);
+
+/* Did the old source define or import the code that is live under the name? Then data that
+ * takes the name is a change of kind; a callback that the program stored there is data.
+ * 1, 0, -1. */
+int rs_came_from_source(rs_session *s, const rs_scope *scope, PyObject *name,
+                        PyObject *qualname, PyObject *live);
 
 /* What the policy says of a data name that both sources have. -1 on error. */
 int rs_data_decide(rs_session *s, const rs_scope *scope, PyObject *name,

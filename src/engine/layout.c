@@ -15,6 +15,21 @@ layout_root(const rs_state *st, PyTypeObject *type)
     return type;
 }
 
+/* The same for a base of which no instance is at stake: abc.ABC and typing.Generic add
+ * nothing to object but the collector's flag. */
+static PyTypeObject *
+last_that_adds(PyTypeObject *type)
+{
+    PyTypeObject *base;
+    while ((base = type->tp_base) != NULL && type->tp_basicsize == base->tp_basicsize &&
+           type->tp_itemsize == base->tp_itemsize &&
+           type->tp_dictoffset == base->tp_dictoffset &&
+           type->tp_weaklistoffset == base->tp_weaklistoffset) {
+        type = base;
+    }
+    return type;
+}
+
 static PyTypeObject *
 live_type(const rs_session *s, PyTypeObject *type)
 {
@@ -62,9 +77,8 @@ rs_layout_fits(const rs_session *s, PyTypeObject *live, PyTypeObject *donor)
     if (live_root->tp_base == NULL || donor_root->tp_base == NULL) {
         return 0;
     }
-    /* their bases may differ, as long as these lay out instances alike: abc.ABC and
-     * typing.Generic add nothing to object */
-    return live_type(s, layout_root(s->st, donor_root->tp_base)) ==
-               layout_root(s->st, live_root->tp_base) &&
+    /* their bases may differ, as long as these lay out instances alike */
+    return live_type(s, last_that_adds(donor_root->tp_base)) ==
+               live_type(s, last_that_adds(live_root->tp_base)) &&
            same_slots(live_root, donor_root);
 }

@@ -40,56 +40,154 @@ opcode_of(const char *name)
     return number;
 }
 
-/* name -> line, of every STORE_NAME in the body: new reference. */
-static PyObject *
-lines_of(PyObject *code)
+typedef struct {
+    int store, extended, import_from, import_name;
+} opcodes;
+
+static int
+find_opcodes(opcodes *ops)
 {
-    int store = opcode_of("STORE_NAME"), extended = opcode_of("EXTENDED_ARG");
-    PyObject *lines = store < 0 || extended < 0 ? NULL : PyDict_New();
-    PyObject *bytes = lines != NULL ? PyCode_GetCode(RS_CODE(code)) : NULL;
-    const unsigned char *text = bytes != NULL ? (unsigned char *)PyBytes_AS_STRING(bytes)
-                                              : NULL;
-    Py_ssize_t arg = 0, n = bytes != NULL ? PyBytes_GET_SIZE(bytes) : -1;
-    for (Py_ssize_t i = 0; i + 1 < n; i += 2) {
-        arg = (arg << 8) | text[i + 1];
-        if (text[i] == store && arg < PyTuple_GET_SIZE(RS_CODE(code)->co_names)) {
-            PyObject *line = PyLong_FromLong(PyCode_Addr2Line(RS_CODE(code), (int)i));
-            PyObject *name = PyTuple_GET_ITEM(RS_CODE(code)->co_names, arg);
-            if (line == NULL || PyDict_SetItem(lines, name, line) < 0) {
-                Py_XDECREF(line);
-                Py_CLEAR(lines);
-                break;
-            }
-            Py_DECREF(line);
-        }
-        if (text[i] != extended) {
-            arg = 0;
-        }
+    ops->store = opcode_of("STORE_NAME");
+    ops->extended = opcode_of("EXTENDED_ARG");
+    ops->import_from = opcode_of("IMPORT_FROM");
+    ops->import_name = opcode_of("IMPORT_NAME");
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int
+note_store(PyObject *notes, PyObject *code, Py_ssize_t offset, Py_ssize_t arg, int import)
+{
+    int result = -1;
+    PyObject *note = Py_BuildValue("(ii)", PyCode_Addr2Line(RS_CODE(code), (int)offset),
+                                   import);
+    if (note != NULL) {
+        result = PyDict_SetItem(notes, PyTuple_GET_ITEM(RS_CODE(code)->co_names, arg), note);
+        Py_DECREF(note);
     }
+    return result;
+}
+
+/* name -> (line, by import), of every STORE_NAME in the body: new reference. */
+static PyObject *
+notes_of(PyObject *code)
+{
+    opcodes ops;
+    PyObject *notes = find_opcodes(&ops) < 0 ? NULL : PyDict_New();
+    PyObject *bytes = notes != NULL ? PyCode_GetCode(RS_CODE(code)) : NULL;
+    const unsigned char *text;
+    Py_ssize_t arg = 0;
+    int previous = 0;
     if (bytes == NULL) {
-        Py_CLEAR(lines);
+        Py_XDECREF(notes);
+        return NULL;
     }
-    Py_XDECREF(bytes);
-    return lines;
+    text = (const unsigned char *)PyBytes_AS_STRING(bytes);
+    for (Py_ssize_t i = 0; i + 1 < PyBytes_GET_SIZE(bytes); i += 2) {
+        arg = (arg << 8) | text[i + 1];
+        if (text[i] == ops.store && arg < PyTuple_GET_SIZE(RS_CODE(code)->co_names) &&
+            note_store(notes, code, i, arg,
+                       previous == ops.import_from || previous == ops.import_name) < 0) {
+            Py_CLEAR(notes);
+            break;
+        }
+        if (text[i] != ops.extended) {
+            arg = 0;
+            previous = text[i];
+        }
+    }
+    Py_DECREF(bytes);
+    return notes;
+}
+
+/* What is noted of `name` in the body: borrowed tuple, or NULL. */
+static PyObject *
+note_of(rs_session *s, PyObject *body, PyObject *name)
+{
+    PyObject *notes = rs_idmap_get(&s->lines, body);
+    if (notes == NULL) {
+        int failed;
+        notes = notes_of(body);
+        if (notes == NULL) {
+            return NULL;
+        }
+        failed = rs_idmap_set(&s->lines, body, notes) < 0;
+        Py_DECREF(notes); /* the map owns it */
+        if (failed) {
+            return NULL;
+        }
+    }
+    return PyDict_GetItemWithError(notes, name);
 }
 
 int
 rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *name)
 {
     PyObject *body = rs_body_of(u->code, prefix);
-    PyObject *lines, *line;
-    if (body == NULL) {
+    PyObject *note = body != NULL ? note_of(s, body, name) : NULL;
+    if (note == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    return (int)PyLong_AsLong(PyTuple_GET_ITEM(note, 0));
+}
+
+int
+rs_body_imports(rs_session *s, PyObject *body, PyObject *name)
+{
+    PyObject *note = body != NULL ? note_of(s, body, name) : NULL;
+    if (note == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    return PyLong_AsLong(PyTuple_GET_ITEM(note, 1)) != 0;
+}
+
+int
+rs_body_defines(PyObject *body, PyObject *qualname)
+{
+    for (Py_ssize_t i = 0;
+         body != NULL && i < PyTuple_GET_SIZE(RS_CODE(body)->co_consts); i++) {
+        PyObject *inner = PyTuple_GET_ITEM(RS_CODE(body)->co_consts, i);
+        if (PyCode_Check(inner) && rs_same_text(RS_CODE(inner)->co_qualname, qualname)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+same_consts_but_code(PyObject *a, PyObject *b)
+{
+    if (PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) {
         return 0;
     }
-    lines = rs_idmap_get(&s->lines, body);
-    if (lines == NULL) {
-        lines = lines_of(body);
-        if (lines == NULL || rs_idmap_set(&s->lines, body, lines) < 0) {
-            Py_XDECREF(lines);
-            return -1;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a); i++) {
+        PyObject *x = PyTuple_GET_ITEM(a, i), *y = PyTuple_GET_ITEM(b, i);
+        if (PyCode_Check(x) && PyCode_Check(y)
+                ? !rs_same_text(RS_CODE(x)->co_qualname, RS_CODE(y)->co_qualname)
+                : !rs_same_literal(x, y)) {
+            return 0;
         }
-        Py_DECREF(lines); /* the map owns it */
     }
-    line = PyDict_GetItemWithError(lines, name);
-    return line != NULL ? (int)PyLong_AsLong(line) : PyErr_Occurred() ? -1 : 0;
+    return 1;
+}
+
+int
+rs_body_is_same(PyObject *a, PyObject *b)
+{
+    int same = 0;
+    PyObject *x, *y;
+    if (a == NULL || b == NULL) {
+        return 0;
+    }
+    x = PyCode_GetCode(RS_CODE(a));
+    y = PyCode_GetCode(RS_CODE(b));
+    if (x == NULL || y == NULL) {
+        same = -1;
+    } else {
+        same = rs_same_literal(x, y) &&
+               rs_same_literal(RS_CODE(a)->co_names, RS_CODE(b)->co_names) &&
+               same_consts_but_code(RS_CODE(a)->co_consts, RS_CODE(b)->co_consts);
+    }
+    Py_XDECREF(x);
+    Py_XDECREF(y);
+    return same;
 }

@@ -289,8 +289,8 @@ static int
 match_registry(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
                PyObject *donor, int depth)
 {
-    PyObject *registry = rs_closure_get(live, s->st->names.registry);
-    PyObject *new_registry = rs_closure_get(donor, s->st->names.registry);
+    PyObject *registry = rs_singledispatch_part(live, s->st->names.registry);
+    PyObject *new_registry = rs_singledispatch_part(donor, s->st->names.registry);
     PyObject *type, *func;
     Py_ssize_t pos = 0;
     if (registry == NULL || new_registry == NULL || !PyDict_CheckExact(registry) ||
@@ -317,13 +317,15 @@ match_function(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObjec
         return 0;
     }
     if (rs_is_singledispatch(live)) {
+        /* it stays with its registry, which others have added to: rewrap.c */
         if (rs_idmap_set(&s->map, donor, live) < 0 ||
             rs_idmap_set(&s->claimed, live, donor) < 0 ||
-            rs_idmap_set(&s->rewraps, live, donor) < 0 ||
-            match_registry(s, scope, qualname, live, donor, depth) < 0) {
+            rs_idmap_set(&s->rewraps, live, donor) < 0) {
             return -1;
         }
-    } else if (add_function(s, u, qualname, live, donor, 1) < 0) {
+        return match_registry(s, scope, qualname, live, donor, depth);
+    }
+    if (add_function(s, u, qualname, live, donor, 1) < 0) {
         return -1;
     }
     return match_insides(s, scope, qualname, live, donor, depth);

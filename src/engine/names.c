@@ -157,10 +157,49 @@ bound_value(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *dono
     return value_at_origin(s, scope->unit, name, donor, 0);
 }
 
+/* Is `donor` a value that another updated module has a name for? */
+static int
+comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *donor)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        Py_ssize_t pos = 0;
+        PyObject *value;
+        while (&s->units[i] != unit &&
+               PyDict_Next(s->units[i].scratch, &pos, NULL, &value)) {
+            if (value == donor) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Did the program, not a source, bind the name to what is live there? 1, 0, -1. */
+static int
+put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
+                PyObject *donor, int kind)
+{
+    const rs_unit *u = scope->unit;
+    PyObject *old_body = rs_body_of(u->known_code, scope->prefix);
+    if (rs_match_foreign(s, u, live)) {
+        return 1;
+    }
+    if (kind == RS_KIND_DEFINITION && !rs_stands_for_code(s, scope, qualname, live)) {
+        /* the old source had a definition there, and now there is data */
+        return rs_body_defines(old_body, qualname);
+    }
+    if (kind == RS_KIND_BINDING && !comes_from_unit(s, scope->unit, donor)) {
+        /* nothing changed in the source that could have changed the binding */
+        return rs_body_is_same(old_body, rs_body_of(u->code, scope->prefix));
+    }
+    return 0;
+}
+
 static int
 plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
            PyObject *live, PyObject *donor, int kind)
 {
+    int foreign;
     PyObject *value = rs_session_live(s, donor);
     if (kind == RS_KIND_BINDING) {
         value = bound_value(s, scope, name, donor);
@@ -171,7 +210,11 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
     if (value == live || (kind == RS_KIND_BINDING && rs_same_literal(value, live))) {
         return 0;
     }
-    if (rs_match_foreign(s, scope->unit, live)) {
+    foreign = put_at_run_time(s, scope, qualname, live, donor, kind);
+    if (foreign < 0) {
+        return -1;
+    }
+    if (foreign) {
         return rs_change(s, scope->unit, qualname, word_for_kind(kind, donor), "kept",
                          line_of(s, scope, name, donor),
                          "the live value was put there at run time");
@@ -199,7 +242,7 @@ plan_new(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualnam
 int
 rs_names_plan(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
 {
-    int kind, result = -1;
+    int kind, was_code = 0, result = -1;
     PyObject *live = PyDict_GetItemWithError(scope->live, name);
     PyObject *qualname = rs_scope_qualname(scope, name);
     if (qualname == NULL) {
@@ -209,9 +252,15 @@ rs_names_plan(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *do
     if (kind < 0) {
         goto done;
     }
+    if (live != NULL && kind == RS_KIND_DATA) {
+        was_code = rs_came_from_source(s, scope, name, qualname, live);
+        if (was_code < 0) {
+            goto done;
+        }
+    }
     if (live == NULL) {
         result = plan_new(s, scope, name, qualname, donor, kind);
-    } else if (kind == RS_KIND_DATA && !rs_stands_for_code(s, scope, qualname, live)) {
+    } else if (kind == RS_KIND_DATA && !was_code) {
         result = plan_data(s, scope, name, qualname, live, donor);
     } else {
         result = plan_other(s, scope, name, qualname, live, donor, kind);

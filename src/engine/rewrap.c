@@ -118,9 +118,9 @@ done:
 static int
 plan_dispatch(rs_session *s, PyObject *live, PyObject *donor)
 {
-    PyObject *registry = rs_closure_get(live, s->st->names.registry);
-    PyObject *new_registry = rs_closure_get(donor, s->st->names.registry);
-    PyObject *cache = rs_closure_get(live, s->st->names.dispatch_cache);
+    PyObject *registry = rs_singledispatch_part(live, s->st->names.registry);
+    PyObject *new_registry = rs_singledispatch_part(donor, s->st->names.registry);
+    PyObject *cache = rs_singledispatch_part(live, s->st->names.dispatch_cache);
     if (registry == NULL || new_registry == NULL || cache == NULL ||
         !PyDict_CheckExact(registry) || !PyDict_CheckExact(new_registry)) {
         return 0;

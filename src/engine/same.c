@@ -142,7 +142,7 @@ same_literal(PyObject *a, PyObject *b, int depth)
 int
 rs_same_literal(PyObject *a, PyObject *b)
 {
-    return same_literal(a, b, 0);
+    return a != NULL && b != NULL ? same_literal(a, b, 0) : a == b;
 }
 
 static int

@@ -98,6 +98,25 @@ refuse_restless(rs_session *s)
     return -1;
 }
 
+/* CPython found that new bases don't go with a subclass somewhere: no consistent method
+ * resolution order, or another layout. All was undone. */
+static int
+refuse_bases(rs_session *s)
+{
+    PyObject *error, *cause = PyErr_GetRaisedException();
+    if (rs_refuse(s, "RSL203", NULL, NULL, 0,
+                  "Keep the bases, or change the subclass in the same update.",
+                  "CPython would not take the new bases of a class: %S", cause) < 0 ||
+        rs_raise_refusals(s) < 0) {
+        Py_DECREF(cause);
+        return -1;
+    }
+    error = PyErr_GetRaisedException();
+    PyException_SetCause(error, cause); /* steals */
+    PyErr_SetRaisedException(error);
+    return -1;
+}
+
 /* Planning and commit without a break, or planning once more: between the two other
  * threads may run, wherever Python code does. */
 static int
@@ -114,7 +133,7 @@ commit(rs_session *s)
         }
         begin = rs_clock_ns();
         if (rs_journal_commit(&s->journal, s->st->clear_caches, &s->pause_ns) < 0) {
-            return -1;
+            return PyErr_ExceptionMatches(PyExc_MemoryError) ? -1 : refuse_bases(s);
         }
         s->blocked_ns = rs_clock_ns() - (i > 0 ? start : begin);
         return 0;

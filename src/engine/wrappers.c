@@ -130,6 +130,14 @@ rs_is_singledispatch(PyObject *func)
                           "singledispatch.<locals>.wrapper");
 }
 
+PyObject *
+rs_singledispatch_part(PyObject *func, PyObject *name)
+{
+    PyObject *dispatch = rs_closure_get_ascii(func, "dispatch");
+    return dispatch != NULL && PyFunction_Check(dispatch) ? rs_closure_get(dispatch, name)
+                                                          : NULL;
+}
+
 /* ---- do two wrappers do the same? ---- */
 
 /* Enough for every wrapper that does little but wrap. */

@@ -31,4 +31,7 @@ int rs_wrapper_same(const rs_session *s, PyObject *live, PyObject *donor);
 /* Is `func` the wrapper that functools.singledispatch makes? */
 int rs_is_singledispatch(PyObject *func);
 
+/* What such a wrapper's dispatch() has in a free variable: borrowed or NULL. */
+PyObject *rs_singledispatch_part(PyObject *func, PyObject *name);
+
 #endif
