@@ -172,9 +172,28 @@ find_subtype_dealloc(rs_state *st)
     return 0;
 }
 
+/* What the engine itself uses of the standard library is loaded with it: an update that
+ * fails leaves sys.modules as it was, and one whose body rebinds sys.modules still works. */
+static int
+load_helpers(void)
+{
+    const char *const names[] = {"ast", "dis", "gc", "linecache", "opcode"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        PyObject *module = PyImport_ImportModule(names[i]);
+        if (module == NULL) {
+            return -1;
+        }
+        Py_DECREF(module);
+    }
+    return 0;
+}
+
 static int
 find_foreign(rs_state *st)
 {
+    if (load_helpers() < 0) {
+        return -1;
+    }
     st->lru_cache_type = import_type("functools", "_lru_cache_wrapper");
     st->partial_type = import_type("functools", "partial");
     st->cached_property_type = import_type("functools", "cached_property");
