@@ -128,3 +128,35 @@ def test_importers_of_a_class_keep_the_same_class(live):
     live.update("m", "class K:\n    def f(self): return 'new'\n")
     assert user.K is m.K
     assert user.K().f() == "new"
+
+
+def test_a_kept_value_under_another_name_in_an_importer_that_is_reloaded_too(live):
+    live.module("w", "D = (1, 'old')\n")
+    user = live.module("user", "from w import D as E\nfrom w import D\n")
+    old = user.E
+    live.edit("w", "D = (2, 'new')\n")
+    live.reload("w", "user")
+    assert user.D is old
+    assert user.E is old
+
+
+def test_an_import_with_a_fallback(live):
+    live.module("w", "D = (1, 'old')\n")
+    user = live.module(
+        "user", "try:\n    from w import D\nexcept ImportError:\n    D = None\n"
+    )
+    live.update("w", "D = (2, 'new')\n", data="take")
+    assert user.D == (2, "new")
+
+
+def test_imports_that_a_package_passes_on(live):
+    live.write("pkg.__init__", "from .w import *\n")
+    live.write("pkg.w", "D = (1, 'old')\n")
+    pkg = live.load("pkg")
+    user = live.module("user", "from pkg import D as E\n")
+    update = live.update("pkg.w", "D = (2, 'new')\n", data="take")
+    assert (pkg.D, user.E) == ((2, "new"),) * 2
+    assert [c.module for c in update.changes if c.action == "rebound"] == [
+        "pkg",
+        "user",
+    ]
