@@ -8,6 +8,7 @@
 #include "leaks.h"
 #include "lock.h"
 #include "same.h"
+#include "quiet.h"
 #include "scratch.h"
 #include "source.h"
 #include "watchdog.h"
@@ -183,12 +184,26 @@ note_rests(rs_session *s, PyObject *exception, Py_ssize_t first)
     }
 }
 
+/* Classes die with the next collection only; until then their bases would show them. */
+static void
+hide_classes(rs_session *s)
+{
+    PyObject *cls;
+    Py_ssize_t pos = 0;
+    while (rs_idmap_next(&s->born, &pos, &cls, NULL)) {
+        if (rs_quiet_hide(s, cls) < 0) {
+            PyErr_WriteUnraisable(cls);
+        }
+    }
+}
+
 void
 rs_prepare_take_back(rs_session *s)
 {
     Py_ssize_t notices = PyList_GET_SIZE(s->notices);
     PyObject *pending = PyErr_GetRaisedException();
     rs_leaks_take_back(s);
+    hide_classes(s);
     if (s->imports != NULL && rs_imports_take_back(s) < 0) {
         PyErr_WriteUnraisable(NULL);
     }
