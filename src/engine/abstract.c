@@ -48,15 +48,11 @@ static PyObject *
 future_value(const rs_session *s, PyTypeObject *type, PyObject *name)
 {
     PyObject *donor = rs_idmap_get(&s->claimed, type);
-    PyObject *value = NULL;
     if (donor != NULL && PyType_Check(donor)) {
-        value = rs_class_get(RS_TYPE(donor), name);
-        if (value == NULL &&
-            rs_class_get(RS_TYPE(donor), s->st->names._del_func) == Py_True) {
-            return NULL; /* it goes */
-        }
+        /* what is gone from the source lives on, but has no say in this */
+        return rs_class_get(RS_TYPE(donor), name);
     }
-    return value != NULL ? value : rs_class_get(type, name);
+    return rs_class_get(type, name);
 }
 
 /* Is `name` abstract for `type`, going by the method resolution order that it has? */
@@ -99,8 +95,8 @@ plan_set(rs_session *s, PyTypeObject *type, PyObject *names, int *changed)
     PyObject *key = s->st->names.__abstractmethods__;
     PyObject *before = rs_class_get(type, key);
     PyObject *after = PyFrozenSet_New(NULL), *fresh = PySet_New(NULL);
-    if (after == NULL || fresh == NULL || add_abstract(s, type, before, fresh) < 0 ||
-        add_abstract(s, type, names, fresh) < 0) {
+    if (after == NULL || fresh == NULL || add_abstract(s, type, names, fresh) < 0 ||
+        (!rs_idmap_has(&s->claimed, type) && add_abstract(s, type, before, fresh) < 0)) {
         goto done;
     }
     Py_SETREF(after, PyFrozenSet_New(fresh));

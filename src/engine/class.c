@@ -4,6 +4,7 @@
 #include "data.h"
 #include "enumeration.h"
 #include "layout.h"
+#include "lines.h"
 #include "names.h"
 #include "same.h"
 #include "wrappers.h"
@@ -11,10 +12,10 @@
 /* ---- can it be poured? ---- */
 
 static int
-line_of_class(const rs_session *s, PyObject *donor)
+line_of_class(const rs_pair *pair)
 {
-    PyObject *line = rs_class_get(RS_TYPE(donor), s->st->names.__firstlineno__);
-    return line != NULL && PyLong_Check(line) ? (int)PyLong_AsLong(line) : 0;
+    PyObject *body = rs_body_of(pair->unit->code, pair->qualname);
+    return body != NULL ? RS_CODE(body)->co_firstlineno : 0;
 }
 
 static int
@@ -24,7 +25,7 @@ check_layout(rs_session *s, const rs_pair *pair)
         return 1;
     }
     return rs_refuse(s, "RSL201", pair->unit, pair->qualname,
-                     line_of_class(s, pair->donor),
+                     line_of_class(pair),
                      "Keep __slots__ and built-in bases as they are, or give the new class "
                      "another name.",
                      "instances of the class are laid out otherwise by the new source "
@@ -47,7 +48,7 @@ check_fields(rs_session *s, const rs_pair *pair)
     return 1;
 #else
     return rs_refuse(s, "RSL204", pair->unit, pair->qualname,
-                     line_of_class(s, pair->donor),
+                     line_of_class(pair),
                      "Keep the fields and their order, or give the new class another name.",
                      "the fields were %R and are %R: tuples that live would be read "
                      "wrongly",
@@ -68,7 +69,7 @@ check_metaclass(rs_session *s, const rs_pair *pair)
         return 1;
     }
     return rs_refuse(s, "RSL202", pair->unit, pair->qualname,
-                     line_of_class(s, pair->donor), "Keep the metaclass.",
+                     line_of_class(pair), "Keep the metaclass.",
                      "the metaclass was %s and is %s, which lays out classes otherwise",
                      old_meta->tp_name, new_meta->tp_name) < 0
                ? -1
@@ -140,7 +141,7 @@ plan_bases(rs_session *s, const rs_pair *pair, int *changed)
     }
     if (found != NULL) {
         result = rs_refuse(s, "RSL203", pair->unit, pair->qualname,
-                           line_of_class(s, pair->donor), "Keep the bases.",
+                           line_of_class(pair), "Keep the bases.",
                            "the bases changed, but %s", found);
         goto done;
     }
@@ -210,12 +211,62 @@ is_field(const rs_session *s, PyObject *class_dict, PyObject *name)
 }
 
 static int
+is_access(const rs_session *s, PyObject *name)
+{
+    return name == s->st->names.__dict__ || name == s->st->names.__weakref__;
+}
+
+/* A class that loses the base from which it had __dict__ gets a descriptor of its own,
+ * made like the donor's. */
+static int
+plan_own_access(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
+{
+    int result;
+    PyObject *own;
+    if (PyDict_GetItemWithError(scope->live, name) != NULL ||
+        Py_TYPE(donor) != &PyGetSetDescr_Type) {
+        return 0;
+    }
+    own = PyDescr_NewGetSet(scope->live_type, ((PyGetSetDescrObject *)donor)->d_getset);
+    if (own == NULL) {
+        return -1;
+    }
+    result = rs_names_set(s, scope, name, own);
+    Py_DECREF(own);
+    return result;
+}
+
+/* The default of a dataclass's field. */
+static int
+plan_field(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
+{
+    int result = plan_machinery(s, scope, name, donor);
+    PyObject *qualname, *live = PyDict_GetItemWithError(scope->live, name);
+    if (result <= 0) {
+        return result;
+    }
+    qualname = rs_scope_qualname(scope, name);
+    if (qualname == NULL) {
+        return -1;
+    }
+    result = rs_change(s, scope->unit, qualname, "data", live == NULL ? "added" : "taken",
+                       rs_line_of_name(s, scope->unit, scope->prefix, name),
+                       "default of a field");
+    Py_DECREF(qualname);
+    return result;
+}
+
+static int
 plan_donor_names(rs_session *s, const rs_scope *scope, int *changed)
 {
     Py_ssize_t pos = 0;
     PyObject *name, *donor;
     while (PyDict_Next(scope->donor, &pos, &name, &donor)) {
         int result = 0;
+        if (PyUnicode_CheckExact(name) && is_access(s, name) &&
+            plan_own_access(s, scope, name, donor) < 0) {
+            return -1;
+        }
         if (!PyUnicode_CheckExact(name) || never_moves(s, name, donor) ||
             rs_enum_handles(s, scope, name, donor)) {
             continue;
@@ -227,8 +278,9 @@ plan_donor_names(rs_session *s, const rs_scope *scope, int *changed)
             }
             continue;
         }
-        if (is_field(s, scope->donor, name) ||
-            (rs_scope_is_special(scope, name) && !PyFunction_Check(donor) &&
+        if (is_field(s, scope->donor, name)) {
+            result = plan_field(s, scope, name, donor);
+        } else if ((rs_scope_is_special(scope, name) && !PyFunction_Check(donor) &&
              !rs_is_wrapper(s->st, donor))) {
             result = plan_machinery(s, scope, name, donor);
             *changed |= result > 0;
@@ -344,7 +396,7 @@ plan_class(rs_session *s, const rs_pair *pair)
     }
     if (changed) {
         return rs_change(s, pair->unit, pair->qualname, "class", "updated",
-                         line_of_class(s, pair->donor), NULL);
+                         line_of_class(pair), NULL);
     }
     return 0;
 }

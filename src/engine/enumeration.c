@@ -69,24 +69,6 @@ map_members(rs_session *s, PyObject *live_map, PyObject *donor_map)
 }
 
 int
-rs_enum_map(rs_session *s)
-{
-    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
-        PyObject *live_map, *donor_map;
-        if (s->pairs[i].kind != RS_PAIR_CLASS) {
-            continue;
-        }
-        live_map = member_map(s, RS_TYPE(s->pairs[i].live));
-        donor_map = member_map(s, RS_TYPE(s->pairs[i].donor));
-        if (live_map != NULL && donor_map != NULL &&
-            map_members(s, live_map, donor_map) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-int
 rs_enum_handles(const rs_session *s, const rs_scope *scope, PyObject *name,
                 PyObject *value)
 {
@@ -147,9 +129,16 @@ plan_attributes(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObje
             goto done;
         }
     }
-    result = changed ? rs_change(s, scope->unit, qualname, "data", "updated", 0,
-                                 "member of the enumeration")
-                     : 0;
+    /* what ~member gave the last time may have another name or value now */
+    if (PyDict_GetItemWithError(live_dict, s->st->names._inverted_) != NULL &&
+        PyDict_GetItemWithError(donor_dict, s->st->names._inverted_) == NULL &&
+        rs_plan_dict(&s->journal, live_dict, s->st->names._inverted_, NULL) < 0) {
+        goto done;
+    }
+    result = changed && qualname != NULL
+                 ? rs_change(s, scope->unit, qualname, "data", "updated", 0,
+                             "member of the enumeration")
+                 : 0;
 done:
     Py_XDECREF(live_dict);
     Py_XDECREF(donor_dict);
@@ -209,32 +198,75 @@ plan_gone_member(rs_session *s, const rs_scope *scope, PyObject *name)
 
 /* ---- tables ---- */
 
-/* Combinations of flags that were made at run time are kept in the table of values. */
+/* Combinations of flags that were made at run time keep their identity, and are what the
+ * new class makes of the same value. */
 static int
-keep_combinations(const rs_session *s, const rs_scope *scope, PyObject *live,
-                  PyObject *donor)
+plan_combinations(rs_session *s, const rs_scope *scope)
 {
     Py_ssize_t pos = 0;
     PyObject *key, *member;
-    PyObject *live_map = member_map(s, scope->live_type);
+    PyObject *live = rs_class_get(scope->live_type, s->st->names._value2member_map_);
+    if (live == NULL || !PyDict_CheckExact(live)) {
+        return 0;
+    }
     while (PyDict_Next(live, &pos, &key, &member)) {
-        PyObject *name;
-        int named;
-        if (!PyLong_CheckExact(key) || PyDict_GetItemWithError(donor, key) != NULL) {
-            continue;
-        }
-        name = member_value(s, member, s->st->names._name_);
-        if (name == NULL && PyErr_Occurred()) {
-            return -1;
-        }
-        named = name != NULL && PyUnicode_Check(name) &&
-                PyDict_GetItemWithError(live_map, name) != NULL;
-        Py_XDECREF(name);
-        if (!named && PyDict_SetItem(donor, key, member) < 0) {
+        PyObject *donor = rs_idmap_get(&s->combinations, member);
+        if (donor != NULL && plan_attributes(s, scope, NULL, member, donor) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+/* 1 if `member` is a combination, not a named member; 0; -1. */
+static int
+is_combination(rs_session *s, PyObject *live_map, PyObject *member)
+{
+    int named;
+    PyObject *name = member_value(s, member, s->st->names._name_);
+    if (name == NULL) {
+        return PyErr_Occurred() ? -1 : 1;
+    }
+    named = PyUnicode_Check(name) && PyDict_GetItemWithError(live_map, name) != NULL;
+    Py_DECREF(name);
+    return !named;
+}
+
+/* Makes the combinations of the live class in the donor as well, and maps them. Values
+ * that it does not take any more are forgotten, as in a fresh class. */
+static int
+map_combinations(rs_session *s, PyObject *live_type, PyObject *donor_type)
+{
+    int result = 0;
+    Py_ssize_t pos = 0;
+    PyObject *key, *member;
+    PyObject *live_map = member_map(s, RS_TYPE(live_type));
+    PyObject *table = rs_class_get(RS_TYPE(live_type), s->st->names._value2member_map_);
+    PyObject *copy = table != NULL && PyDict_CheckExact(table) ? PyDict_Copy(table) : NULL;
+    if (copy == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    while (result >= 0 && PyDict_Next(copy, &pos, &key, &member)) {
+        PyObject *donor;
+        result = PyLong_CheckExact(key) ? is_combination(s, live_map, member) : 0;
+        if (result <= 0) {
+            continue;
+        }
+        donor = PyObject_CallOneArg(donor_type, key);
+        if (donor == NULL) {
+            PyErr_Clear(); /* the new class says that this value is none of it */
+            continue;
+        }
+        if ((PyObject *)Py_TYPE(donor) == donor_type && !rs_idmap_has(&s->map, donor)) {
+            result = rs_idmap_set(&s->map, donor, member) < 0 ||
+                             rs_idmap_set(&s->combinations, member, donor) < 0
+                         ? -1
+                         : 0;
+        }
+        Py_DECREF(donor);
+    }
+    Py_DECREF(copy);
+    return result < 0 ? -1 : 0;
 }
 
 static int
@@ -246,10 +278,6 @@ plan_tables(rs_session *s, const rs_scope *scope)
         if (live == NULL || donor == NULL || Py_TYPE(live) != Py_TYPE(donor) ||
             !(PyDict_CheckExact(live) || PyList_CheckExact(live))) {
             continue;
-        }
-        if (rs_text_equals(s->st->names._value2member_map_, table_names[i]) &&
-            keep_combinations(s, scope, live, donor) < 0) {
-            return -1;
         }
         if (rs_plan_body(&s->journal, live, donor) < 0) {
             return -1;
@@ -281,5 +309,24 @@ rs_enum_plan(rs_session *s, const rs_scope *scope, int *changed)
             return -1;
         }
     }
-    return plan_tables(s, scope);
+    return plan_combinations(s, scope) < 0 ? -1 : plan_tables(s, scope);
+}
+
+int
+rs_enum_map(rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        PyObject *live_map, *donor_map;
+        if (s->pairs[i].kind != RS_PAIR_CLASS) {
+            continue;
+        }
+        live_map = member_map(s, RS_TYPE(s->pairs[i].live));
+        donor_map = member_map(s, RS_TYPE(s->pairs[i].donor));
+        if (live_map != NULL && donor_map != NULL &&
+            (map_members(s, live_map, donor_map) < 0 ||
+             map_combinations(s, s->pairs[i].live, s->pairs[i].donor) < 0)) {
+            return -1;
+        }
+    }
+    return 0;
 }

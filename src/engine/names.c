@@ -7,6 +7,7 @@
 #include "lookup.h"
 #include "match.h"
 #include "same.h"
+#include "wrappers.h"
 
 /* A value is imported through so many modules at most. */
 #define MAX_PASSED_ON 8
@@ -20,21 +21,30 @@ rs_names_set(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *val
     return rs_plan_dict(&s->journal, scope->live, name, value);
 }
 
-/* The line of a definition or assignment in the new source; 0 if it is not known. */
+/* The line of a definition or assignment in the new source; 0 if it is not known. What a
+ * class was given by its machinery has the line of the class. */
 static int
 line_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *value)
 {
-    PyObject *line;
-    if (PyFunction_Check(value) && rs_idmap_has(&s->young, value)) {
-        return RS_CODE(RS_FUNCTION(value)->func_code)->co_firstlineno;
-    }
-    if (rs_class_made_by(s, value, scope->unit->name)) {
-        line = rs_class_get(RS_TYPE(value), s->st->names.__firstlineno__);
-        if (line != NULL && PyLong_Check(line)) {
-            return (int)PyLong_AsLong(line);
+    int line;
+    PyObject *body = NULL;
+    if (PyFunction_Check(value)) {
+        PyObject *code = RS_FUNCTION(value)->func_code;
+        if (rs_same_text(RS_CODE(code)->co_filename, scope->unit->filename) &&
+            rs_idmap_has(&s->young, value)) {
+            return RS_CODE(code)->co_firstlineno;
         }
+    } else if (rs_class_made_by(s, value, scope->unit->name)) {
+        body = rs_body_of(scope->unit->code, RS_HEAPTYPE(value)->ht_qualname);
     }
-    return rs_line_of_name(s, scope->unit, scope->prefix, name);
+    if (body == NULL) {
+        line = rs_line_of_name(s, scope->unit, scope->prefix, name);
+        if (line != 0 || scope->prefix == NULL) {
+            return line;
+        }
+        body = rs_body_of(scope->unit->code, scope->prefix);
+    }
+    return body != NULL ? RS_CODE(body)->co_firstlineno : 0;
 }
 
 static const char *
@@ -75,13 +85,17 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
           PyObject *live, PyObject *donor)
 {
     const char *why = NULL;
-    int action = rs_data_decide(s, scope, name, qualname, live, donor);
+    int same, action = rs_data_decide(s, scope, name, qualname, live, donor);
     switch (action) {
     case RS_DATA_SAME:
         return 0;
     case RS_DATA_KEEP:
-        if (rs_same_literal(live, donor)) {
-            return 0;
+        same = rs_same_literal(live, donor)
+                   ? 1
+                   : rs_body_is_same(rs_body_of(scope->unit->known_code, scope->prefix),
+                                     rs_body_of(scope->unit->code, scope->prefix));
+        if (same != 0) { /* no statement says anything new about the name */
+            return same < 0 ? -1 : 0;
         }
         return rs_change(s, scope->unit, qualname, "data", "kept",
                          line_of(s, scope, name, donor),
@@ -157,6 +171,13 @@ bound_value(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *dono
     return value_at_origin(s, scope->unit, name, donor, 0);
 }
 
+/* Code that something else than the module's source holds. */
+static int
+is_generated(const rs_unit *u, PyObject *func)
+{
+    return !rs_same_text(RS_CODE(RS_FUNCTION(func)->func_code)->co_filename, u->filename);
+}
+
 /* Is `donor` a value that another updated module has a name for? */
 static int
 comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *donor)
@@ -207,7 +228,9 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
     if (value == NULL) {
         return -1;
     }
-    if (value == live || (kind == RS_KIND_BINDING && rs_same_literal(value, live))) {
+    if (value == live || (kind == RS_KIND_BINDING && rs_same_literal(value, live)) ||
+        (PyFunction_Check(value) && PyFunction_Check(live) &&
+         is_generated(scope->unit, value) && rs_function_same(s, live, value))) {
         return 0;
     }
     foreign = put_at_run_time(s, scope, qualname, live, donor, kind);

@@ -131,6 +131,15 @@ plan_dispatch(rs_session *s, PyObject *live, PyObject *donor)
     return plan_empty_cache(s, cache);
 }
 
+/* Attributes of a wrapper that an update brings: what was copied from the function, and
+ * what the source set on an lru_cache, which keeps nothing else there. */
+static int
+follows(const rs_state *st, PyObject *live, PyObject *key)
+{
+    return rs_is_dunder(key) || (Py_TYPE(live) == st->lru_cache_type &&
+                                 !rs_same_text(key, st->names.cache_parameters));
+}
+
 /* What functools.update_wrapper() and its like copied from the function follows it. */
 static int
 plan_attributes(rs_session *s, PyObject *live, PyObject *donor)
@@ -149,7 +158,7 @@ plan_attributes(rs_session *s, PyObject *live, PyObject *donor)
     }
     while (result == 0 && PyDict_Next(new_dict, &pos, &key, &value)) {
         PyObject *now, *then = rs_session_live(s, value);
-        if (!PyUnicode_CheckExact(key) || !rs_is_dunder(key)) {
+        if (!PyUnicode_CheckExact(key) || !follows(s->st, live, key)) {
             continue;
         }
         now = PyDict_GetItemWithError(dict, key);

@@ -41,6 +41,7 @@ rs_session_close(rs_session *s)
     rs_idmap_clear(&s->claimed);
     rs_idmap_clear(&s->rewraps);
     rs_idmap_clear(&s->lines);
+    rs_idmap_clear(&s->combinations);
     rs_idmap_clear(&s->bodies);
     s->units = NULL;
     s->n_units = 0;
@@ -181,7 +182,7 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
     n += 2 * rs_idmap_has(&s->young, op); /* key and value */
     n += rs_idmap_has(&s->quiet, op);
     n += rs_idmap_holds(&s->claimed, op, live) + rs_idmap_holds(&s->rewraps, op, live) +
-         rs_idmap_holds(&s->bodies, op, live);
+         rs_idmap_holds(&s->bodies, op, live) + rs_idmap_holds(&s->combinations, op, live);
     n += 2 * rs_idmap_has(&s->born, op);
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         n += s->units[i].scratch == op;

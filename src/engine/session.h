@@ -85,6 +85,7 @@ struct rs_session {
     rs_idmap claimed;         /* live definition -> donor that it was first paired with */
     rs_idmap lines;           /* body code -> dict of lines (lines.c) */
     rs_idmap rewraps;         /* live wrapper -> donor whose parts it takes (rewrap.c) */
+    rs_idmap combinations;    /* live combination of flags -> the donor's (enumeration.c) */
     rs_idmap bodies;          /* live container -> donor whose contents it takes (data.c) */
     rs_pair *pairs;           /* match.c, in order of discovery */
     Py_ssize_t n_pairs, pairs_room;

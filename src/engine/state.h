@@ -72,6 +72,7 @@
     X(_member_names_)                                                                     \
     X(_value2member_map_)                                                                 \
     X(_member_type_)                                                                      \
+    X(_inverted_)                                                                         \
     X(_sort_order_)                                                                       \
     X(cache_clear)                                                                        \
     X(cache_parameters)                                                                   \

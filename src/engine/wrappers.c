@@ -177,6 +177,15 @@ remove_field(field_list *list, const PyObject *field)
 static int same_field(const rs_session *s, PyObject *live, PyObject *donor, int depth);
 
 static int
+same_optional(const rs_session *s, PyObject *live, PyObject *donor, int depth)
+{
+    if (live == NULL || donor == NULL) {
+        return live == donor;
+    }
+    return same_field(s, live, donor, depth + 1);
+}
+
+static int
 same_items(const rs_session *s, PyObject *live, PyObject *donor, int depth)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(donor); i++) {
@@ -194,6 +203,30 @@ same_entries(const rs_session *s, PyObject *live, PyObject *donor, int depth)
     PyObject *key, *value, *key2, *value2;
     while (PyDict_Next(donor, &j, &key2, &value2) && PyDict_Next(live, &i, &key, &value)) {
         if (!rs_same_literal(key, key2) || !same_field(s, value, value2, depth)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Functions that something generated, in the same way for both: code and defaults, and
+ * what it closed over. */
+static int
+same_function(const rs_session *s, PyObject *live, PyObject *donor, int depth)
+{
+    PyFunctionObject *a = RS_FUNCTION(live), *b = RS_FUNCTION(donor);
+    PyObject *closure_a = a->func_closure, *closure_b = b->func_closure;
+    if (rs_same_code(a->func_code, b->func_code) != RS_CODE_SAME ||
+        !same_optional(s, a->func_defaults, b->func_defaults, depth) ||
+        !same_optional(s, a->func_kwdefaults, b->func_kwdefaults, depth)) {
+        return 0;
+    }
+    if (closure_a == NULL || closure_b == NULL) {
+        return closure_a == closure_b;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(closure_a); i++) {
+        if (!same_optional(s, PyCell_GET(PyTuple_GET_ITEM(closure_a, i)),
+                           PyCell_GET(PyTuple_GET_ITEM(closure_b, i)), depth)) {
             return 0;
         }
     }
@@ -220,6 +253,9 @@ same_field(const rs_session *s, PyObject *live, PyObject *donor, int depth)
         return PyDict_GET_SIZE(donor) == 0 ||
                (PyDict_GET_SIZE(donor) == PyDict_GET_SIZE(live) &&
                 same_entries(s, live, donor, depth + 1));
+    }
+    if (type == &PyFunction_Type) {
+        return same_function(s, live, donor, depth);
     }
     return (type == &PyList_Type && PyList_GET_SIZE(donor) == 0) ||
            (type == &PySet_Type && PySet_GET_SIZE(donor) == 0);
@@ -301,23 +337,44 @@ same_fields(const rs_session *s, PyObject *live, PyObject *live_dict, PyObject *
     return 1;
 }
 
-/* An lru_cache tells its size and whether it is typed through a function that
- * functools closes over them. */
-static int
-same_lru_cache(const rs_session *s, PyObject *live_dict, PyObject *donor_dict)
+/* The size of an lru_cache as it is: new reference. What its cache_parameters() tells may
+ * have been copied from a cache that it wraps. */
+static PyObject *
+lru_size(PyObject *cache)
 {
-    PyObject *a = PyDict_GetItemWithError(live_dict, s->st->names.cache_parameters);
-    PyObject *b = PyDict_GetItemWithError(donor_dict, s->st->names.cache_parameters);
-    PyObject *live_size, *donor_size, *live_typed, *donor_typed;
-    if (a == NULL || b == NULL || !PyFunction_Check(a) || !PyFunction_Check(b)) {
-        return 0;
+    PyObject *size = NULL;
+    PyObject *info = PyObject_CallMethod(cache, "cache_info", NULL);
+    if (info != NULL) {
+        size = PyObject_GetAttrString(info, "maxsize");
+        Py_DECREF(info);
     }
-    live_size = rs_closure_get_ascii(a, "maxsize");
-    donor_size = rs_closure_get_ascii(b, "maxsize");
-    live_typed = rs_closure_get_ascii(a, "typed");
-    donor_typed = rs_closure_get_ascii(b, "typed");
-    return live_size != NULL && donor_size != NULL && live_typed != NULL &&
-           rs_same_literal(live_size, donor_size) && live_typed == donor_typed;
+    return size;
+}
+
+/* Whether it tells types apart only functools' own closure knows. */
+static int
+lru_typed(const rs_session *s, PyObject *dict)
+{
+    PyObject *tells = PyDict_GetItemWithError(dict, s->st->names.cache_parameters);
+    PyObject *typed = tells != NULL && PyFunction_Check(tells)
+                          ? rs_closure_get_ascii(tells, "typed")
+                          : NULL;
+    return typed == Py_True;
+}
+
+static int
+same_lru_cache(const rs_session *s, PyObject *live, PyObject *live_dict, PyObject *donor,
+               PyObject *donor_dict)
+{
+    PyObject *a = lru_size(live), *b = lru_size(donor);
+    int same = a != NULL && b != NULL && rs_same_literal(a, b) &&
+               lru_typed(s, live_dict) == lru_typed(s, donor_dict);
+    if (PyErr_Occurred()) {
+        PyErr_Clear(); /* without memory to ask nobody can tell: not the same */
+    }
+    Py_XDECREF(a);
+    Py_XDECREF(b);
+    return same;
 }
 
 int
@@ -333,7 +390,7 @@ rs_wrapper_same(const rs_session *s, PyObject *live, PyObject *donor)
     donor_dict = own_dict(donor);
     if (Py_TYPE(live) == s->st->lru_cache_type) {
         same = live_dict != NULL && donor_dict != NULL &&
-               same_lru_cache(s, live_dict, donor_dict);
+               same_lru_cache(s, live, live_dict, donor, donor_dict);
     } else {
         same = same_attributes(s, live_dict, donor_dict) &&
                same_fields(s, live, live_dict, donor, donor_dict);
@@ -341,4 +398,10 @@ rs_wrapper_same(const rs_session *s, PyObject *live, PyObject *donor)
     Py_XDECREF(live_dict);
     Py_XDECREF(donor_dict);
     return same;
+}
+
+int
+rs_function_same(const rs_session *s, PyObject *live, PyObject *donor)
+{
+    return same_function(s, live, donor, 0);
 }

@@ -28,6 +28,9 @@ int rs_is_wrapper(const rs_state *st, PyObject *value);
  * can stay? `donor`'s parts are compared as what they will be after the update. */
 int rs_wrapper_same(const rs_session *s, PyObject *live, PyObject *donor);
 
+/* Were two functions generated alike: same code, defaults and closed over values? */
+int rs_function_same(const rs_session *s, PyObject *live, PyObject *donor);
+
 /* Is `func` the wrapper that functools.singledispatch makes? */
 int rs_is_singledispatch(PyObject *func);
 
