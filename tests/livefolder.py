@@ -107,8 +107,8 @@ def codes(error):
     return {reason.code for reason in error.reasons}
 
 
-def census(module):
-    """How many functions and classes of a module exist, by kind and qualified name.
+def census(*modules):
+    """How many functions and classes of modules exist, by module, kind and name.
 
     Finds donors that an update left behind: each definition has one object.
     """
@@ -117,13 +117,13 @@ def census(module):
     for candidate in gc.get_objects():
         kind = type(candidate)
         if kind is FunctionType:
-            if candidate.__module__ == module:
-                found["function", candidate.__qualname__] += 1
+            if candidate.__module__ in modules:
+                found[candidate.__module__, "function", candidate.__qualname__] += 1
         elif issubclass(kind, type):
-            namespace = type.__dict__["__dict__"].__get__(candidate)
-            if namespace.get("__module__") == module:
+            module = type.__dict__["__dict__"].__get__(candidate).get("__module__")
+            if module in modules:
                 qualname = type.__dict__["__qualname__"].__get__(candidate)
-                found["class", qualname] += 1
+                found[module, "class", qualname] += 1
     return found
 
 

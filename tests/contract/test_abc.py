@@ -133,7 +133,7 @@ def test_implementation_in_the_same_module(live):
     assert impl.f() == ("impl", "new")
     assert m.Base.__subclasses__() == [m.Impl]
     assert isinstance(impl, m.Base)
-    assert census("m")["class", "Impl"] == 1
+    assert census("m")["m", "class", "Impl"] == 1
 
 
 def test_abstract_property_and_classmethod(live):

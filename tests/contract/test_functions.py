@@ -94,7 +94,7 @@ def test_every_holder_runs_the_new_code(live, holder):
 def test_identity_is_kept_and_the_update_says_so(live):
     m = live.module("m", "def f(): return 'old'\n")
     f = m.f
-    update = live.update("m", "\n\ndef f(): return 'new'\n")
+    update = live.update("m", "# moved\n\ndef f(): return 'new'\n")
     assert m.f is f
     assert f() == "new"
     assert update

@@ -98,14 +98,14 @@ def test_failed_does_not_run_if_no_before_hook_ran(live, lib):
 
 def test_an_after_hook_that_raises_undoes_the_update(live, lib):
     a, b = live.module("a", source(1)), live.module("b", source(1))
-    before = {n: v for n, v in vars(a).items()}
+    before = dict(vars(a))
     live.edit("a", source(2))
     live.edit("b", source(2, after_reload="raise ValueError('late')"))
     with pytest.raises(resoul.UpdateError) as failed:
         live.reload("a", "b")
     assert isinstance(failed.value.__cause__, ValueError)
     assert (a.f(), b.f(), a.VERSION, b.VERSION) == (1, 1, 1, 1)
-    assert {n: v for n, v in vars(a).items()} == before
+    assert dict(vars(a)) == before
     assert {entry[:3] for entry in lib.LOG if entry[1] == "failed"} == {
         ("a", "failed", 1),
         ("b", "failed", 1),

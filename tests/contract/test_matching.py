@@ -121,7 +121,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize(("old", "new"), permutations(KINDS, 2))
+@pytest.mark.parametrize(("old", "new"), [*permutations(KINDS, 2)])
 def test_a_module_name_changes_its_kind(live, old, new):
     m = live.module("m", KINDS[old][0].format("old"))
     user = live.module("user", "from m import thing\nimport m\n")
@@ -158,7 +158,7 @@ MEMBERS = {
 }
 
 
-@pytest.mark.parametrize(("old", "new"), permutations(MEMBERS, 2))
+@pytest.mark.parametrize(("old", "new"), [*permutations(MEMBERS, 2)])
 def test_a_member_changes_its_kind(live, old, new):
     head = "class K:\n    "
     m = live.module("m", head + MEMBERS[old][0].format("old") + "\n")
@@ -197,7 +197,7 @@ def test_a_monkeypatch_on_a_class_is_kept_and_reported(live):
         """
     m = live.module("m", source)
     m.K.f = patch = lambda self: "patched"
-    m.K.p = "patched"
+    m.K.p = property(lambda self: "patched")
     update = live.update("m", source.replace("old", "new"))
     assert m.K.__dict__["f"] is patch
     assert (m.K().f(), m.K().p) == ("patched", "patched")

@@ -71,7 +71,7 @@ def test_the_metaclass_of_a_class_changes(live, old, new):
     assert attempt_all(PROBES, m.K, times=300) == attempt_all(PROBES, fresh.K)
     assert type(k) is m.K
     assert k.m() == "m"
-    assert census("m")["class", "K"] == 1
+    assert census("m")["m", "class", "K"] == 1
 
 
 def test_meta_new_and_init_run_for_the_donor_only_once(live):

@@ -19,7 +19,7 @@ def chain(live):
     return [live.load(name) for name in ("c", "b", "a")]
 
 
-@pytest.mark.parametrize("order", itertools.permutations("abc"), ids="".join)
+@pytest.mark.parametrize("order", [*itertools.permutations("abc")], ids="".join)
 def test_any_order_of_the_list_gives_the_same(live, order):
     c, b, a = chain(live)
     live.edit("a", "BASE = 10\nLOG = []\n")

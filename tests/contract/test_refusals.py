@@ -59,7 +59,7 @@ def refused(live, name, source, **options):
 
 def test_a_reason_says_all_that_is_needed(live):
     m = live.module("m", "\nclass K:\n    __slots__ = ('a',)\n")
-    error = refused(live, "m", "\n\n\nclass K:\n    __slots__ = ('a', 'b')\n")
+    error = refused(live, "m", "# a\n\n\nclass K:\n    __slots__ = ('a', 'b')\n")
     (reason,) = error.reasons
     assert (reason.code, reason.module, reason.qualname) == ("RSL201", "m", "K")
     assert (reason.filename, reason.lineno) == (m.__file__, 4)
@@ -181,7 +181,7 @@ def test_a_metaclass_that_lays_out_classes_otherwise(live):
         "import ctypes\nclass Meta(type(ctypes.Structure)): pass\nclass K{}: pass\n"
     )
     m = live.module("m", source.format(""))
-    if type(m.Meta).__basicsize__ == type.__basicsize__ == m.Meta.__basicsize__:
+    if m.Meta.__basicsize__ == type.__basicsize__:
         pytest.skip("not on this version")
     error = refused(live, "m", source.format("(metaclass=Meta)"))
     assert codes(error) == {"RSL202"}
@@ -228,10 +228,10 @@ def test_something_holds_a_donor_function(live):
 @pytest.mark.refuses("RSL602")
 def test_something_holds_data_that_was_made_again(live):
     live.module("lib", HOLD)
-    m = live.module("m", "LOCK = object()\n")
-    lock = m.LOCK
-    update = live.update("m", "import lib\nLOCK = object()\nlib.hold(LOCK)\n")
-    assert m.LOCK is lock
+    m = live.module("m", "TABLE = {}\n")
+    table = m.TABLE
+    update = live.update("m", "import lib\nTABLE = {}\nlib.hold(TABLE)\n")
+    assert m.TABLE is table
     assert {n.code for n in update.warnings} == {"RSL602"}
 
 

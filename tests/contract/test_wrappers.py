@@ -63,7 +63,7 @@ def test_chain_of_decorators(live):
     assert held(1) == ("A", ("lib", ("b", ("new", 1))))
     assert m.f is held
     assert inner(1) == ("new", 1)
-    assert census("m")["function", "f"] == 4
+    assert census("m")["m", "function", "f"] == 4
 
 
 def test_decorator_of_the_same_module_changes_with_the_function(live):
