@@ -175,15 +175,31 @@ class_is_used(const rs_session *s, const rs_unit *u, PyTypeObject *type)
     return 0;
 }
 
+typedef struct {
+    rs_session *s;
+    const rs_unit *u;
+} foreign_search;
+
+static int
+is_foreign_function(PyObject *value, void *arg)
+{
+    foreign_search *search = arg;
+    return PyFunction_Check(value) && rs_match_foreign(search->s, search->u, value);
+}
+
 int
 rs_match_foreign(rs_session *s, const rs_unit *u, PyObject *value)
 {
+    foreign_search search = {s, u};
+    if (rs_is_wrapper(s->st, value)) {
+        return rs_wrapper_visit(value, is_foreign_function, &search);
+    }
     if (PyFunction_Check(value)) {
         return RS_FUNCTION(value)->func_globals != u->live &&
                !made_by_decorator(s, u, value) && !is_imported(s, value);
     }
     if (PyType_Check(value) || PyModule_Check(value) || PyCFunction_Check(value) ||
-        rs_is_wrapper(s->st, value) || rs_is_atom(value)) {
+        rs_is_atom(value)) {
         return 0;
     }
     return Py_TYPE(value)->tp_call != NULL && !class_is_used(s, u, Py_TYPE(value));
@@ -402,7 +418,8 @@ match_wrapper(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject
     } else if (match_innermost(s, scope, qualname, live, donor) < 0) {
         return -1;
     }
-    if (rs_idmap_has(&s->claimed, live) || !rs_idmap_has(&s->young, donor)) {
+    if (rs_idmap_has(&s->claimed, live) || !rs_idmap_has(&s->young, donor) ||
+        (rs_is_wrapper(s->st, live) && rs_match_foreign(s, scope->unit, live))) {
         return 0;
     }
     if (Py_TYPE(live) == s->st->lru_cache_type && PyList_Append(s->caches, live) < 0) {

@@ -181,7 +181,7 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
     n += rs_idmap_has(&s->map, op);
     n += 2 * rs_idmap_has(&s->young, op); /* key and value */
     n += rs_idmap_has(&s->quiet, op);
-    n += rs_idmap_holds(&s->claimed, op, live) + rs_idmap_holds(&s->rewraps, op, live) +
+    n += rs_idmap_holds(&s->rewraps, op, live) +
          rs_idmap_holds(&s->bodies, op, live) + rs_idmap_holds(&s->combinations, op, live);
     n += 2 * rs_idmap_has(&s->born, op);
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
@@ -194,14 +194,24 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
 int
 rs_session_visit_lists(const rs_session *s, visitproc visit, void *arg)
 {
-    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
-        int result = visit(s->pairs[i].live, arg);
+    int result = 0;
+    Py_ssize_t pos = 0;
+    PyObject *key, *value;
+    for (Py_ssize_t i = 0; result == 0 && i < s->n_pairs; i++) {
+        result = visit(s->pairs[i].live, arg);
         if (result == 0) {
             result = visit(s->pairs[i].donor, arg);
         }
-        if (result != 0) {
-            return result;
+    }
+    /* a donor may be claimed twice: by a wrapper and by what was inside of it */
+    while (result == 0 && rs_idmap_next(&s->claimed, &pos, &key, &value)) {
+        result = visit(key, arg);
+        if (result == 0) {
+            result = visit(value, arg);
         }
+    }
+    if (result != 0) {
+        return result;
     }
     return rs_journal_visit(&s->journal, visit, arg);
 }
