@@ -7,7 +7,6 @@
 #include "imports.h"
 #include "leaks.h"
 #include "lock.h"
-#include "same.h"
 #include "quiet.h"
 #include "scratch.h"
 #include "source.h"
@@ -34,61 +33,15 @@ read_sources(rs_session *s, PyObject *modules)
     return rs_source_known(s);
 }
 
-/* Does the body of `u` name the module `other`, as an import of it would? Relative imports
- * name the last part only. */
-static int
-mentions(const rs_unit *u, const rs_unit *other)
-{
-    PyObject *names = u->code != NULL ? RS_CODE(u->code)->co_names : NULL;
-    Py_ssize_t end = PyUnicode_GET_LENGTH(other->name);
-    Py_ssize_t dot = PyUnicode_FindChar(other->name, '.', 0, end, -1);
-    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, i);
-        if (rs_same_text(name, other->name)) {
-            return 1;
-        }
-        if (dot >= 0 && PyUnicode_GET_LENGTH(name) == end - dot - 1 &&
-            PyUnicode_Tailmatch(other->name, name, 0, end, 1) == 1) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* The unit whose import once led to that of `first`. sys.modules has modules in the order
- * in which they were *finished*; one that names a module which was finished later was
- * imported by it, in a circle. */
-static Py_ssize_t
-begun_before(const rs_session *s, Py_ssize_t first)
-{
-    for (Py_ssize_t i = s->n_units - 1; i > first; i--) {
-        if (s->units[i].phase == RS_UNIT_WAITING &&
-            mentions(&s->units[first], &s->units[i])) {
-            return begun_before(s, i);
-        }
-    }
-    return first;
-}
-
-static int
-run_unit(rs_session *s, rs_unit *u)
-{
-    if (rs_scratch_run(s, u) < 0) {
-        return rs_lock_check_fork(s) < 0 ? -1 : rs_prepare_error(s, u);
-    }
-    return 0;
-}
-
-/* In the order in which the modules were once imported; an import runs what it needs
- * earlier. Each is run again at its own turn: what ran inside another one's import and
- * failed there, swallowed, fails then. */
+/* In the order in which the modules were once imported (see order.h for circles); an
+ * import runs what it needs earlier. Each has its turn whatever has run: what ran inside
+ * another one's import and failed there, swallowed, fails then. */
 static int
 run_units(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (run_unit(s, &s->units[begun_before(s, i)]) < 0 ||
-            run_unit(s, &s->units[i]) < 0) {
-            return -1;
+        if (rs_scratch_run(s, &s->units[i]) < 0) {
+            return rs_lock_check_fork(s) < 0 ? -1 : rs_prepare_error(s, &s->units[i]);
         }
     }
     return rs_lock_check_fork(s);
