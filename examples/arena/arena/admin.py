@@ -74,9 +74,13 @@ class Admin:
             return {"error": f"{name}: {type(error).__name__}: {error}"}
 
     def reload(self, modules, engine="resoul"):
-        """Update `modules`; return what came of it, see reloading."""
+        """Update `modules`; return what came of it, see reloading, and the time that
+        another thread had to wait for its turn meanwhile."""
         self.server.ticker.updated = True
-        return reloading.reload(modules, engine)
+        auditor = self.server.auditor
+        with auditor.watching():
+            answer = reloading.reload(modules, engine)
+        return answer | {"waited_ns": auditor.waited[True]}
 
     def look(self):
         """Return identities, samples and the fingerprint, see exhibits."""

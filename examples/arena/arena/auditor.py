@@ -5,9 +5,15 @@ table in *one* call into C: no Python code runs in between, so no other thread g
 GIL, and what it has read was true at one moment.  Which editions these are it finds out
 afterwards, once for each combination.  A combination that no update has ever committed
 is an update seen half done.
+
+It also knows how long it had to wait for its turn, which is the outside view of how long
+an update keeps other threads from running.  Python itself lets a thread wait for the
+switch interval, 5 ms, whenever another one is busy; that is included.
 """
 
+import contextlib
 import threading
+import time
 import types
 from functools import partial
 from operator import attrgetter, call
@@ -23,6 +29,9 @@ class Auditor:
         self.period = period
         self.states = {}
         self.snapshots = 0
+        self.woke = time.perf_counter_ns()
+        self.waited = {False: 0, True: 0}  # the longest wait in ns, by `updating`
+        self.updating = False
         self.known = {}  # contents of what was read -> its state
         self.readers = (
             partial(attrgetter("damage.__wrapped__.__code__"), formula),
@@ -36,8 +45,27 @@ class Auditor:
         """Take snapshots until stopped."""
         while not self.stopping.wait(self.period):
             self.snapshots += 1
+            self.wake()
             state = self.state_of(*tuple(map(call, self.readers)))
             self.states[state] = self.states.get(state, 0) + 1
+
+    def wake(self):
+        """Note how long the wait was, beyond the pause that was asked for."""
+        now = time.perf_counter_ns()
+        waited = now - self.woke - round(self.period * 1e9)
+        self.waited[self.updating] = max(self.waited[self.updating], waited)
+        self.woke = now
+
+    @contextlib.contextmanager
+    def watching(self):
+        """While an update runs: `waited[True]` is the longest wait during it."""
+        self.waited[True] = 0
+        self.updating = True
+        try:
+            yield
+        finally:
+            self.wake()  # a wait that began during the update belongs to it
+            self.updating = False
 
     def state_of(self, damage, hurt, rows):
         """Return (formula, table, rules); a table of several editions is their tuple.
@@ -56,7 +84,11 @@ class Auditor:
     def report(self):
         """Return what was seen, for JSON."""
         seen = [[*state, count] for state, count in list(self.states.items())]
-        return {"snapshots": self.snapshots, "seen": seen}
+        return {
+            "snapshots": self.snapshots,
+            "seen": seen,
+            "waited_ns": self.waited[False],
+        }
 
     def close(self):
         """Stop the thread."""

@@ -134,16 +134,23 @@ class Paper:
 
     def updates(self, record):
         """A row for each update that was applied, or was not."""
-        heads = ("prepare", "plan", "pause", "blocked", "whole call")
-        self.say(f"\n{'update':12}" + "".join(f"{head:>12}" for head in heads))
+        heads = ("prepare", "plan", "pause", "blocked", "whole call", "thread waits")
+        self.say(f"\n{'update':12}" + "".join(f"{head:>13}" for head in heads))
         for scene in record.scenes:
             update = scene.answer.get("update")
             names = ("prepare_ns", "plan_ns", "pause_ns", "blocked_ns")
             cells = [duration(update[name]) if update else "-" for name in names]
             cells.append(duration(scene.answer["took_ns"]))
+            cells.append(duration(scene.answer["waited_ns"]))
             self.say(
-                f"act {scene.act.name:8}" + "".join(f"{cell:>12}" for cell in cells)
+                f"act {scene.act.name:8}" + "".join(f"{cell:>13}" for cell in cells)
             )
+
+        self.say(
+            "thread waits: how long another thread of the server waited for its turn;"
+            f"\n{duration(record.totals['auditor']['waited_ns'])} at other times."
+            "  Python's switch interval of 5 ms is included."
+        )
 
     def lateness(self, record):
         """How punctual the ticks were."""
