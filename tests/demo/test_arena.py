@@ -134,7 +134,7 @@ def test_all_promises_are_kept(demo, tmp_path):
 
     assert [act["answer"]["applied"] for act in seen["acts"]] == [1, 1, 0, 0, 1]
     for act in seen["acts"]:
-        assert act["answer"]["waited_ns"] > 0
+        assert act["answer"]["waited_ns"] >= 0
         assert act["identities_before"] == act["identities_after"]
         if act["answer"]["applied"]:
             numbers = act["answer"]["update"]
