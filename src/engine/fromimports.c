@@ -29,34 +29,53 @@ typedef struct {
 
 /* ---- numbers of instructions ---- */
 
-/* -1: this version does not have it. */
+/* -1: this version does not have it. -2: an exception. (3.15's table is a frozendict.) */
 static int
 number_of(PyObject *opmap, const char *name)
 {
-    PyObject *number = PyDict_GetItemString(opmap, name);
-    return number != NULL ? (int)PyLong_AsLong(number) : -1;
+    int result;
+    PyObject *number = PyMapping_GetItemString(opmap, name);
+    if (number == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
+            return -2;
+        }
+        PyErr_Clear();
+        return -1;
+    }
+    result = (int)PyLong_AsLong(number);
+    Py_DECREF(number);
+    return result == -1 && PyErr_Occurred() ? -2 : result;
 }
 
 static int
 read_numbers(numbers *op)
 {
+    struct {
+        const char *name;
+        int *number;
+    } const table[] = {
+        {"EXTENDED_ARG", &op->extended_arg},
+        {"LOAD_CONST", &op->load_const},
+        {"LOAD_SMALL_INT", &op->load_small_int},
+        {"IMPORT_NAME", &op->import_name},
+        {"IMPORT_FROM", &op->import_from},
+        {"STORE_NAME", &op->store_name},
+        {"STORE_GLOBAL", &op->store_global},
+        {"CALL_INTRINSIC_1", &op->call_intrinsic},
+    };
+    int result = 0;
     PyObject *module = PyImport_ImportModule("opcode");
     PyObject *opmap = module != NULL ? PyObject_GetAttrString(module, "opmap") : NULL;
     Py_XDECREF(module);
-    if (opmap == NULL || !PyDict_Check(opmap)) {
-        Py_XDECREF(opmap);
+    if (opmap == NULL) {
         return -1;
     }
-    op->extended_arg = number_of(opmap, "EXTENDED_ARG");
-    op->load_const = number_of(opmap, "LOAD_CONST");
-    op->load_small_int = number_of(opmap, "LOAD_SMALL_INT");
-    op->import_name = number_of(opmap, "IMPORT_NAME");
-    op->import_from = number_of(opmap, "IMPORT_FROM");
-    op->store_name = number_of(opmap, "STORE_NAME");
-    op->store_global = number_of(opmap, "STORE_GLOBAL");
-    op->call_intrinsic = number_of(opmap, "CALL_INTRINSIC_1");
+    for (size_t i = 0; result == 0 && i < sizeof(table) / sizeof(table[0]); i++) {
+        *table[i].number = number_of(opmap, table[i].name);
+        result = *table[i].number == -2 ? -1 : 0;
+    }
     Py_DECREF(opmap);
-    return 0;
+    return result;
 }
 
 /* ---- names ---- */
