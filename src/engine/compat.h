@@ -134,6 +134,17 @@ rs_type_renew_versions(PyTypeObject *type)
 #endif
 }
 
+/* A class that its bases don't know isn't told when they change: it must not remember what
+ * it found there. 3.12 has no way to say so. */
+static inline void
+rs_type_stop_caching(PyTypeObject *type)
+{
+    PyType_Modified(type);
+#if PY_VERSION_HEX >= 0x030D0000
+    type->tp_versions_used = 30000; /* as CPython does for a class with an mro() */
+#endif
+}
+
 /* 3.14 caches a tuple's hash in the tuple. */
 static inline void
 rs_tuple_forget_hash(PyObject *tuple)

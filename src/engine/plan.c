@@ -4,16 +4,18 @@
 #include "data.h"
 #include "function.h"
 #include "imports.h"
+#include "kinds.h"
 #include "match.h"
 #include "names.h"
 #include "nested.h"
+#include "quiet.h"
 #include "redirect.h"
 #include "rewrap.h"
 
 int
 rs_plan_match(rs_session *s)
 {
-    if (rs_imports_map(s) < 0 || rs_match(s) < 0 ||
+    if (rs_imports_map(s) < 0 || rs_match(s) < 0 || rs_quiet_settle(s) < 0 ||
         rs_nested_pair(s) < 0) {
         return -1;
     }

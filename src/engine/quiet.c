@@ -118,11 +118,38 @@ rs_quiet_hide(rs_session *s, PyObject *donor)
         }
         result = PyDict_Contains(subclasses, key);
         if (result > 0) {
+            rs_type_stop_caching(RS_TYPE(donor));
             result = PyDict_DelItem(subclasses, key);
         }
     }
     Py_DECREF(key);
     return result;
+}
+
+/* Assigning its own bases makes the mro anew, and tells them of the class. */
+static int
+show(rs_session *s, PyObject *cls)
+{
+    PyTypeObject *type = RS_TYPE(cls);
+    PyObject *bases = Py_NewRef(type->tp_bases);
+    int result = PyType_Type.tp_setattro(cls, s->st->names.__bases__, bases);
+    PyType_Modified(type);
+    rs_type_renew_versions(type);
+    Py_DECREF(bases);
+    return result;
+}
+
+int
+rs_quiet_settle(rs_session *s)
+{
+    PyObject *donor;
+    Py_ssize_t pos = 0;
+    while (rs_idmap_next(&s->quiet, &pos, &donor, NULL)) {
+        if (!rs_idmap_has(&s->map, donor) && show(s, donor) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 /* ---- stops ----
@@ -314,17 +341,10 @@ make_metaclass(maker *m)
 static int
 normalise(maker *m, PyObject *cls, PyObject *temporary)
 {
-    PyTypeObject *type = RS_TYPE(cls);
-    PyObject *bases = Py_NewRef(type->tp_bases);
-    int result;
     Py_INCREF(m->metaclass);
     Py_SET_TYPE(cls, m->metaclass);
     Py_DECREF(temporary);
-    result = PyType_Type.tp_setattro(cls, m->session->st->names.__bases__, bases);
-    PyType_Modified(type);
-    rs_type_renew_versions(type);
-    Py_DECREF(bases);
-    return result;
+    return show(m->session, cls);
 }
 
 static PyObject *

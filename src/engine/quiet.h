@@ -1,6 +1,6 @@
 /* quiet.h -- making donor classes without telling live base classes (hazard 16).
  * Owns:     entries of s->quiet.
- * Provides: rs_quiet_hook, rs_quiet_hide, rs_quiet_is_young.
+ * Provides: rs_quiet_hook, rs_quiet_hide, rs_quiet_settle, rs_quiet_is_young.
  * Depends:  session.h, lookup.h.
  * Threads:  GIL held; the hook may be called by any thread at any time, also long after
  *           the update: then it forwards.
@@ -22,6 +22,10 @@ PyObject *rs_quiet_hook(rs_session *s);
 /* Takes `donor` out of the __subclasses__() of its bases that are live heap types. Safe to
  * repeat. 0 or -1. */
 int rs_quiet_hide(rs_session *s, PyObject *donor);
+
+/* After matching: a class that was made quietly but is nobody's donor (`class A: ...`, then
+ * `class A(A): ...`) stays in use, so its bases have to know it. 0 or -1. */
+int rs_quiet_settle(rs_session *s);
 
 /* 1 if the class was made while `s` was prepared, as far as prepare can tell; else 0. */
 int rs_quiet_is_young(const rs_session *s, PyTypeObject *type);
