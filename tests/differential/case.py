@@ -61,6 +61,7 @@ class Case:
     touches: tuple = ()  # (key, statement)
     broken: tuple = ()  # (module, text that is appended, cause): a first try that fails
     back: bool = True
+    bytecode: bool = True  # imports write .pyc files
 
     def but(self, **changes):
         return dataclasses.replace(self, **changes)
@@ -98,6 +99,7 @@ def script_of(case):
     return {
         "seed": case.seed,
         "kinds": list(case.kinds),
+        "bytecode": case.bytecode,
         "sources": sources,
         "holder": holder_of(versions["v1"]),
         "holds": {key: hold_of(versions["v1"], key) for key in case.holds},
@@ -145,18 +147,21 @@ def step_of(case, live, history, new, version):
     old = history[-1]
     patches, same = live.step(new)
     must, may, loose, probes, lagging = set(), set(), set(), [], []
+    changed = set()
     for name, module in new.items():
-        gone = {}
+        gone = {"__all__": "may"}
         for past in history:
             for feature in past[name].features:
                 now = module.feature(feature.name)
                 if now is None or type(now) is type(feature):
                     gone |= feature.members()
+                    changed |= {f"{name}.{path}" for path in deleted(feature, now)}
                     loose |= {
                         f"{name}.{path}" for path in (now.loose(feature) if now else ())
                     }
                 else:
                     gone |= dict.fromkeys(feature.members(), "may")
+                    changed |= {f"{name}.{path}" for path in feature.binds | now.binds}
         for path, force in gone.items():
             (must if force == "must" and name in case.reloaded else may).add(
                 f"{name}.{path}"
@@ -184,6 +189,7 @@ def step_of(case, live, history, new, version):
         "must": sorted(must),
         "may": sorted(may),
         "loose": sorted(loose),
+        "changed": sorted(changed),
         "refusals": sorted(set(case.refusals)),
         "lagging": lagging,
         "falsy": not again
@@ -191,8 +197,16 @@ def step_of(case, live, history, new, version):
         and case.data == "keep"
         and not case.take
         and not speaks(new),
-        "truthy": not again and bool(set(case.kinds) & LOUD),
+        "truthy": not again and len(case.kinds) == 1 and set(case.kinds) <= LOUD,
     }
+
+
+def deleted(old, new):
+    """Functions that went because of _del_func, or come back as others."""
+    if not getattr(old, "del_func", False) or new is None:
+        return set()
+    before, after = ({one.name for one in cls.members_} for cls in (old, new))
+    return {f"{old.name}.{name}" for name in before ^ after}
 
 
 QUIET = {"nothing", "lines moved", "features swapped"}
@@ -224,12 +238,11 @@ def unique(probes):
 
 def holds_still(key, history, new):
     module, name, what = split(key)
-    now, first = new[module].feature(name), history[0][module].feature(name)
-    return (
-        now is not None
-        and type(now) is type(first)
-        and what in now.holds()
-        and now.holds()[what] == first.holds()[what]
+    first, *later = [one[module].feature(name) for one in (*history, new)]
+    return later[-1] is not None and all(
+        one is None
+        or (type(one) is type(first) and one.holds().get(what) == first.holds()[what])
+        for one in later
     )
 
 

@@ -29,21 +29,24 @@ ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 LRU = type(functools.lru_cache(lambda: 0))
 
 
-def describe(modules, known=None):
-    """Lines for all of `modules` (name -> module); names that `known` doesn't list come last, in `extras`."""
-    walk = Walk(modules, known)
+def describe(modules, known=None, late=()):
+    """Lines for all of `modules` (name -> module).
+
+    Last come names that `known` doesn't list (they are the `extras`) and those in `late`: where an object is met first
+    must not depend on names that may differ.
+    """
+    walk = Walk(modules, known, late)
     for name, module in sorted(modules.items()):
         walk.namespace(name, vars(module))
         walk.lines[f"{name}.<annotations>"] = walk.annotations(module)
-    extras = walk.extras[:]
-    for path, value in extras:
+    for path, value in [*walk.postponed, *walk.extras]:
         walk.visit(path, value)
     return walk
 
 
 def describe_one(value, modules):
     """Lines for one object that is held from outside; what lives in the modules is only named."""
-    walk = Walk(modules, None)
+    walk = Walk(modules)
     walk.visit("it", value, top=True)
     return walk.lines
 
@@ -62,12 +65,14 @@ def resolve(modules, path):
 
 
 class Walk:
-    def __init__(self, modules, known):
+    def __init__(self, modules, known=None, late=()):
         self.modules = modules
         self.known = known
         self.lines = {}
         self.keys = {}  # path of a module or class -> names in it
         self.extras = []  # (path, value) of names that are not known
+        self.late = set(late)
+        self.postponed = []
         self.seen = {}
         self.alive = []  # ids must stay unique while we walk
 
@@ -115,6 +120,8 @@ class Walk:
         for name in mine:
             if known is not None and name not in known:
                 self.extras.append((f"{path}.{name}", names[name]))
+            elif f"{path}.{name}" in self.late:
+                self.postponed.append((f"{path}.{name}", names[name]))
             else:
                 self.visit(f"{path}.{name}", names[name])
         for name in set(known or ()) - set(mine):
@@ -127,6 +134,9 @@ class Walk:
             return
         if type(value) in (tuple, frozenset):
             self.elements(path, value)
+            return
+        if isinstance(value, type) and value.__module__ not in self.modules:
+            lines[path] = f"<class {self.label(value)}>"
             return
         home = self.home(value)
         if home and home != path and not top:
@@ -206,14 +216,18 @@ class Walk:
 
     def attributes(self, path, names):
         for name in sorted(names):
-            if name != "_inverted_":  # an Enum's cache
+            if name == "__annotations__":  # which wrappers share with what they wrap
+                noted = names[name].items()
+                text = ", ".join(f"{one}: {self.text(kind)}" for one, kind in noted)
+                self.lines[f"{path}.{name}"] = text
+            elif name == "cache_parameters":
+                self.lines[f"{path}.{name}"] = str(names[name]())
+            elif name != "_inverted_":  # an Enum's cache
                 self.visit(f"{path}.{name}", names[name])
 
     def klass(self, path, cls):
         lines = self.lines
         lines[path] = f"<class {self.label(cls)}>"
-        if cls.__module__ not in self.modules:
-            return
         lines[f"{path}.name"] = f"{cls.__name__} {cls.__qualname__} {cls.__module__}"
         lines[f"{path}.bases"] = " ".join(map(self.text, cls.__bases__))
         lines[f"{path}.mro"] = " ".join(map(self.text, cls.__mro__))

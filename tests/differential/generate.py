@@ -152,6 +152,7 @@ def allowed(edit, feature, module, needed):
         "slots changed",
         "class type parameters",
         "metaclass added",
+        "metaclass removed",
         "metaclass changed",
     )
     return not (pulls and (module.name, feature.name) in needed)
@@ -304,12 +305,7 @@ def with_state(rng, case):
 
 def with_policy(rng, case):
     choice = rng.random()
-    common = [
-        (old.name, path)
-        for old, new in zip(case.v1, case.v2, strict=True)
-        for path in old.data()
-        if path in new.data()
-    ]
+    common = takeable(case)
     if choice < 0.25:
         case = case.but(data="take")
     elif choice < 0.4 and common:
@@ -324,7 +320,19 @@ def with_policy(rng, case):
         if rng.random() < 0.5 or not changed or case.take or case.broken
         else changed
     )
-    return case.but(reloaded=tuple(rng.sample(names, len(names))))
+    return case.but(
+        reloaded=tuple(rng.sample(names, len(names))), bytecode=rng.random() < 0.7
+    )
+
+
+def takeable(case):
+    """(module, path) of data in both versions; a class body that speaks for itself is left alone."""
+    return [
+        (old.name, path)
+        for old, new in zip(case.v1, case.v2, strict=True)
+        for path, datum in old.data().items()
+        if path in new.data() and datum.policy is None
+    ]
 
 
 def speaking(rng, case):

@@ -6,7 +6,7 @@ from .data import literal
 from .feature import Datum, Edit, Feature, Use, indent, other
 
 ATTRIBUTE_KINDS = ["int", "str", "tuple", "list", "dict", "set"]
-BASES = ("RSL201", "RSL203")
+BASES = ("RSL201", "RSL203", "RSL206")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -581,7 +581,8 @@ class Class(Feature):
             ],
             "class": [Use(f"H is {name}", "=bool True"), *self.instance_uses("H(1)")],
             "imported": [Use(f"holder.M_{self.name} is {name}", "=bool True")],
-            "subclass": [*self.sub_uses("H(1)"), *self.class_uses("H")],
+            "subclass": self.sub_uses("H(1)")
+            + [use for use in self.class_uses("H") if "[int]" not in use.text],
             "sub instance": self.sub_uses("H"),
             "two levels": self.sub_uses("H"),
             "key": [Use(f"H[{name}]", "=str 'found'")],
@@ -627,6 +628,9 @@ class Class(Feature):
                 return []
             if len({(one.family(), one.decorator) for one in chain}) > 1:
                 return [Use("call(H, 5)", "any")]
+        if key == "subclass" and len({one.metaclass for one in (*history, self)}) > 1:
+            # classes that exist keep their metaclass
+            return [use for use in self.held_uses(key) if "hello" not in use.text]
         return self.held_uses(key)
 
     def touches(self, rng):
@@ -645,7 +649,9 @@ class Class(Feature):
             )
 
         return [Datum(f"{self.name}.{one.name}", one.value, one.kind, policy(one.name))
-                for one in self.members_ if isinstance(one, Attribute)]  # fmt: skip
+                for one in self.members_ if isinstance(one, Attribute)] + [
+                Datum(f"{self.name}.{one.name}.value", str(one.value), "int")
+                for one in self.members_ if isinstance(one, Inner)]  # fmt: skip
 
     def mutations(self, rng):
         found = []

@@ -164,7 +164,7 @@ class Enumeration(Feature):
         return {f"{self.name}._value2member_map_"} if "Flag" in self.base else set()
 
     def members(self):
-        found = {self.name: "must"}
+        found = {self.name: "must", f"{self.name}._iter_member_": "may"}
         if self.method:
             found[f"{self.name}.describe"] = "must"
         if self.prop:

@@ -136,6 +136,7 @@ class Function(Feature):
                 )
             )
         uses = [use for one in names.of(Decorator) for use in one.applied(rng)]
+        uses = [one for one in uses if one not in self.decorators]
         if self.kind == "plain" and not any(
             one.default in ("[]", "{}") for one in self.params
         ):
@@ -232,12 +233,14 @@ class Function(Feature):
             return [Use("rest(H)", "=str '[0]'")]
         if key == "wrapped" and len({one.decorators for one in (*history, self)}) > 1:
             return []
-        if len({one.shape() for one in (*history, self)}) > 1:
-            return [
-                Use(use.text, "either")
-                for use in self.held_uses(key)
-                if use.expect == "fresh" and "D(" not in use.text
-            ]
+        chain = (*history, self)
+        other = len({one.decorators for one in chain}) > 1
+        if len({one.shape() for one in chain}) > 1 or (
+            other and self.shape() != "function"
+        ):
+            return self.after_other_kind(key)
+        if any(one.attribute and not self.attribute for one in history):
+            return [use for use in self.held_uses(key) if "D(" not in use.text]
         if self.shape().startswith("Wrapper"):
             return [
                 use
@@ -245,6 +248,21 @@ class Function(Feature):
                 if use.expect == "fresh" and "D(" not in use.text
             ]
         return self.held_uses(key)
+
+    def after_other_kind(self, key):
+        """The object that is held may go on as it was, if that is reported."""
+        calm = not self.reads and not any(
+            one.default.isidentifier() for one in self.params
+        )
+        uses = [
+            one.text
+            for one in self.held_uses(key)
+            if one.expect == "fresh" and "D(" not in one.text
+        ]
+        return [Use(text, "either" if calm else "any") for text in uses]
+
+    def members(self):
+        return {self.name: "must", f"{self.name}.mark": "may"}
 
     def touches(self, rng):
         return (
@@ -340,6 +358,8 @@ class Decorator(Feature):
         chain = (*history, self)
         if not all(isinstance(one, Decorator) for one in chain):
             return []
+        if len({one.captured for one in chain if one.captured}) > 1:
+            return [Use("call(H, 5)", "any")]  # a closure keeps what it captured
         if any(
             new.captured and not old.captured for old, new in itertools.pairwise(chain)
         ):
@@ -428,9 +448,6 @@ class Factory(Feature):
                 expect = "either"
             had &= set(new.captures) if expect == "fresh" else had
         return [Use(use.text, expect) for use in self.held_uses(key)]
-
-    def touches(self, rng):
-        return []
 
 
 @dataclasses.dataclass(frozen=True)
