@@ -1,5 +1,6 @@
 #include "codes.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "children.h"
@@ -40,6 +41,24 @@ rs_codes_same_defaults(const rs_code_note *note)
 {
     return note->old_defaults == NULL ||
            rs_same_literal(note->old_defaults, note->new_defaults);
+}
+
+void
+rs_codes_check(const rs_session *s)
+{
+#ifdef RS_CHECKS
+    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
+        const rs_code_note *note = rs_codes_at(s, i);
+        assert(s->codes->index.entries[i].key == note->code);
+        assert((note->fate == RS_CODE_PAIRED) == (note->new_code != NULL));
+        assert(rs_idmap_get(&s->old_codes, note->code) == note->new_code);
+        assert(note->new_code == NULL ||
+               rs_same_text(RS_CODE(note->code)->co_name,
+                            RS_CODE(note->new_code)->co_name));
+    }
+#else
+    (void)s;
+#endif
 }
 
 void

@@ -5,9 +5,9 @@
  *           rs_codes_count, rs_codes_find, rs_codes_at, rs_codes_note, rs_codes_clear. Fills s->old_codes with what was paired.
  * Depends:  session.h, children.h, roles.h, same.h.
  * Threads:  the GIL is held. Pairing may run Python code of the standard library (`dis`).
- * Invariants:
- *   C1  code of one qualified name answers only to code of the same qualified name.
- *   C2  the first pair that is made for an old code stands.
+ * Invariants (rs_codes_check asserts them):
+ *   C1  code of one name answers only to code of the same name.
+ *   C2  the first pair that is made for an old code stands, and s->old_codes has it.
  */
 #ifndef RS_CODES_H
 #define RS_CODES_H
@@ -70,6 +70,8 @@ Py_ssize_t rs_codes_count(const rs_session *s);
 Py_ssize_t rs_codes_find(const rs_session *s, PyObject *code); /* or -1 */
 rs_code_note *rs_codes_at(const rs_session *s, Py_ssize_t number);
 rs_code_note *rs_codes_note(const rs_session *s, PyObject *code);
+
+void rs_codes_check(const rs_session *s);
 
 /* Drops all notes; rs_session_close calls it. */
 void rs_codes_clear(rs_session *s);

@@ -18,6 +18,7 @@ rs_nested_pair(rs_session *s)
             return -1;
         }
     }
+    rs_codes_check(s);
     return 0;
 }
 
@@ -446,6 +447,7 @@ rs_nested_plan(rs_session *s)
             goto done;
         }
     }
+    rs_codes_check(s);
     result = report(s);
 done:
     rs_census_clear(&census);
