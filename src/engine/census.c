@@ -2,6 +2,7 @@
 
 #include "codes.h"
 #include "heap.h"
+#include "redirect.h"
 #include "same.h"
 
 /* So many objects are looked at near the units before the heap is walked instead. */
@@ -342,7 +343,8 @@ rs_census_take(rs_session *s, rs_census *census)
             return -1;
         }
     }
-    if (search_near(s, census) < 0 || add_young(s, census) < 0) {
+    if (rs_leftovers_add(s, &census->paired) < 0 || search_near(s, census) < 0 ||
+        add_young(s, census) < 0) {
         return -1;
     }
     unexplained = codes_unexplained(s, census);

@@ -12,6 +12,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <frameobject.h>
 
 #include <stdint.h>
 
@@ -190,6 +191,22 @@ rs_is_immortal(PyObject *op)
 #else
     return Py_REFCNT(op) >= (Py_ssize_t)1 << 29;
 #endif
+}
+
+/* Sets a local variable of a suspended frame. `locals` is PyFrame_GetLocals(frame): since
+ * 3.13 a view of the variables, before a copy that has to be written back. 0 or -1. */
+static inline int
+rs_frame_set_local(PyFrameObject *frame, PyObject *locals, PyObject *name, PyObject *value)
+{
+    int result = PyObject_SetItem(locals, name, value);
+#if PY_VERSION_HEX < 0x030D0000
+    if (result == 0) {
+        PyFrame_LocalsToFast(frame, 0);
+    }
+#else
+    (void)frame;
+#endif
+    return result;
 }
 
 /* Does the dict keep its values elsewhere: in an instance, or beside shared keys? */

@@ -38,8 +38,8 @@ note_address(PyObject *op, void *arg)
     }
     if (w->n_addresses == note->room) {
         Py_ssize_t room = note->room != 0 ? note->room * 2 : 1024;
-        const void **more =
-            PyMem_RawRealloc(w->addresses, (size_t)room * sizeof(*more));
+        const void **more = PyMem_RawRealloc(w->addresses,
+                                             (size_t)room * sizeof(*more));
         if (more == NULL) {
             w->failed = 1;
             return 0;
@@ -98,9 +98,8 @@ collection_starts(rs_gcwatch *w)
 static int
 was_young(const rs_gcwatch *w, const void *op)
 {
-    return w->n_addresses > 0 &&
-           bsearch(&op, w->addresses, (size_t)w->n_addresses, sizeof(*w->addresses),
-                   by_address) != NULL;
+    return w->n_addresses > 0 && bsearch(&op, w->addresses, (size_t)w->n_addresses,
+                                         sizeof(*w->addresses), by_address) != NULL;
 }
 
 static int
@@ -126,7 +125,8 @@ static int
 keep_tuple(PyObject *op, void *arg)
 {
     rs_gcwatch *w = arg;
-    if (PyTuple_CheckExact(op) && was_young(w, op) && !rs_idmap_has(&w->survivors, op)) {
+    if (PyTuple_CheckExact(op) && was_young(w, op) &&
+        !rs_idmap_has(&w->survivors, op)) {
         return keep(w, op);
     }
     return 0;
@@ -159,8 +159,7 @@ rs_gcwatch_called(rs_gcwatch *w, PyObject *phase)
     }
     if (PyUnicode_CompareWithASCIIString(phase, "start") == 0) {
         collection_starts(w);
-    }
-    else {
+    } else {
         collection_stops(w);
     }
 }

@@ -5,8 +5,8 @@
 #include "gcwatch.h"
 
 typedef struct rs_heap {
-    rs_gcwatch watch; /* has marker a */
-    PyObject *b;      /* marker: a list, empty; NULL: still preparing */
+    rs_gcwatch watch;    /* has marker a */
+    PyObject *b;         /* marker: a list, empty; NULL: still preparing */
     PyObject *gc;        /* the module */
     PyObject *threshold; /* what gc.get_threshold() said */
 } rs_heap;
@@ -219,7 +219,8 @@ is_young_class(const rs_session *s, PyObject *op)
         return 0;
     }
     dict = PyType_GetDict(RS_TYPE(op));
-    module = dict != NULL ? PyDict_GetItemWithError(dict, s->st->names.__module__) : NULL;
+    module = dict != NULL ? PyDict_GetItemWithError(dict, s->st->names.__module__)
+                          : NULL;
     Py_XDECREF(dict);
     return module != NULL && rs_session_unit_by_name(s, module) != NULL;
 }
@@ -261,12 +262,14 @@ add_roots(rs_session *s, const rs_idmap *interval)
     PyObject *op;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
-        if (u->scratch != NULL && (add(s, u->scratch) < 0 || add(s, u->scratch_module) < 0)) {
+        if (u->scratch != NULL &&
+            (add(s, u->scratch) < 0 || add(s, u->scratch_module) < 0)) {
             return -1;
         }
     }
     while (rs_idmap_next(interval, &pos, &op, NULL)) {
-        if ((is_young_function(s, op) || is_young_class(s, op) || is_young_frame(s, op)) &&
+        if ((is_young_function(s, op) || is_young_class(s, op) ||
+             is_young_frame(s, op)) &&
             add(s, op) < 0) {
             return -1;
         }
@@ -333,16 +336,16 @@ rs_heap_young(rs_session *s)
         goto done;
     }
     if (unseen || !between.inside) {
-        if (rs_refuse(s, "RSL402", NULL, NULL, 0,
-                      "Leave gc.callbacks and gc.freeze() alone in module bodies.",
-                      "gc.freeze(), or a garbage collection that was not announced, while "
-                      "module bodies ran: nobody knows what they made") == 0) {
+        if (rs_refuse(
+                s, "RSL402", NULL, NULL, 0,
+                "Leave gc.callbacks and gc.freeze() alone in module bodies.",
+                "gc.freeze(), or a garbage collection that was not announced, while "
+                "module bodies ran: nobody knows what they made") == 0) {
             rs_raise_refusals(s);
         }
         goto done;
     }
-    if (add_roots(s, &interval) == 0 &&
-        add_reachable(s, &interval) == 0) {
+    if (add_roots(s, &interval) == 0 && add_reachable(s, &interval) == 0) {
         result = 0;
     }
 done:
@@ -395,7 +398,8 @@ append_function(PyObject *op, void *arg)
     functions_arg *wanted = arg;
     PyFunctionObject *func = RS_FUNCTION(op);
     if (!PyFunction_Check(op) ||
-        !((wanted->globals != NULL && rs_idmap_has(wanted->globals, func->func_globals)) ||
+        !((wanted->globals != NULL &&
+           rs_idmap_has(wanted->globals, func->func_globals)) ||
           (wanted->codes != NULL && rs_idmap_has(wanted->codes, func->func_code)))) {
         return 1;
     }
@@ -403,8 +407,8 @@ append_function(PyObject *op, void *arg)
 }
 
 int
-rs_heap_functions(rs_session *Py_UNUSED(s), const rs_idmap *globals, const rs_idmap *codes,
-                  PyObject *out_list)
+rs_heap_functions(rs_session *Py_UNUSED(s), const rs_idmap *globals,
+                  const rs_idmap *codes, PyObject *out_list)
 {
     functions_arg wanted = {globals, codes, out_list};
     return rs_heap_walk(append_function, &wanted);

@@ -1,6 +1,7 @@
 #include "holder.h"
 
 #include "op.h"
+#include "stacks.h"
 
 /* ---- counting ---- */
 
@@ -95,8 +96,9 @@ rs_holder_reclass(rs_rewrite *r, PyObject *holder)
     }
     r->done++;
     if (r->j != NULL) {
-        return PyType_Check(holder) ? rs_plan_metaclass(r->j, RS_TYPE(holder), RS_TYPE(to))
-                                    : rs_plan_class(r->j, holder, RS_TYPE(to));
+        return PyType_Check(holder)
+                   ? rs_plan_metaclass(r->j, RS_TYPE(holder), RS_TYPE(to))
+                   : rs_plan_class(r->j, holder, RS_TYPE(to));
     }
     if (rs_set_class(holder, RS_TYPE(to)) < 0) {
         if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
@@ -215,7 +217,8 @@ plan_deque(rs_rewrite *r, PyObject *deque, PyObject *items)
         PyList_SetItem(items, i, Py_NewRef(to));
     }
     r->done += rs_holder_refs(deque, r->map);
-    fresh = PyObject_CallFunctionObjArgs((PyObject *)r->st->deque_type, items, maxlen, NULL);
+    fresh = PyObject_CallFunctionObjArgs((PyObject *)r->st->deque_type, items, maxlen,
+                                         NULL);
     result = fresh != NULL ? rs_plan_body_derived(r->j, deque, fresh) : -1;
 done:
     Py_XDECREF(maxlen);
@@ -296,9 +299,9 @@ is_plain_key(PyObject *key)
     if (PyType_Check(key)) {
         return Py_TYPE(key)->tp_hash == PyBaseObject_Type.tp_hash;
     }
-    return PyUnicode_CheckExact(key) || PyLong_CheckExact(key) || PyBytes_CheckExact(key) ||
-           PyBool_Check(key) || PyFloat_CheckExact(key) || PyFunction_Check(key) ||
-           key == Py_None;
+    return PyUnicode_CheckExact(key) || PyLong_CheckExact(key) ||
+           PyBytes_CheckExact(key) || PyBool_Check(key) || PyFloat_CheckExact(key) ||
+           PyFunction_Check(key) || key == Py_None;
 }
 
 static int
@@ -392,6 +395,51 @@ plan_bases(rs_rewrite *r, PyTypeObject *type)
     return result;
 }
 
+/* ---- suspended frames ---- */
+
+static int
+is_suspended(PyObject *holder)
+{
+    return PyGen_CheckExact(holder) || PyCoro_CheckExact(holder) ||
+           PyAsyncGen_CheckExact(holder);
+}
+
+static int
+rewrite_locals(rs_rewrite *r, PyFrameObject *frame)
+{
+    PyObject *locals = PyFrame_GetLocals(frame);
+    PyObject *items = locals != NULL ? PyMapping_Items(locals) : NULL;
+    int result = items != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(items); i++) {
+        PyObject *item = PyList_GET_ITEM(items, i);
+        PyObject *to = rs_idmap_get(r->map, PyTuple_GET_ITEM(item, 1));
+        if (to != NULL) {
+            result = rs_frame_set_local(frame, locals, PyTuple_GET_ITEM(item, 0), to);
+        }
+    }
+    Py_XDECREF(items);
+    Py_XDECREF(locals);
+    return result;
+}
+
+/* Its variables; what is on its stack is left. A live frame is left alone: its variables
+ * can't be changed at commit without memory. */
+static int
+rewrite_suspended(rs_rewrite *r, PyObject *holder)
+{
+    PyFrameObject *frame;
+    int result;
+    if (r->j != NULL) {
+        return 0;
+    }
+    result = rs_generator_frame(holder, &frame);
+    if (result == 1) {
+        result = rewrite_locals(r, frame);
+        Py_DECREF(frame);
+    }
+    return result;
+}
+
 /* ---- anything else ---- */
 
 /* Values that lie in the instance itself are reached through its dict. */
@@ -420,7 +468,8 @@ empty_cache(const rs_rewrite *r, PyObject *holder)
     if (r->j != NULL || !PyObject_TypeCheck(holder, r->st->lru_cache_type)) {
         return 0;
     }
-    done = PyObject_CallMethod((PyObject *)r->st->lru_cache_type, "cache_clear", "O", holder);
+    done = PyObject_CallMethod((PyObject *)r->st->lru_cache_type, "cache_clear", "O",
+                               holder);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
 }
@@ -430,9 +479,8 @@ empty_cache(const rs_rewrite *r, PyObject *holder)
 static int
 is_closed(PyObject *holder)
 {
-    return PyFrame_Check(holder) || PyGen_CheckExact(holder) || PyCoro_CheckExact(holder) ||
-           PyAsyncGen_CheckExact(holder) || PyModule_Check(holder) ||
-           PyTraceBack_Check(holder) || PyType_Check(holder) || PyFunction_Check(holder);
+    return is_suspended(holder) || PyFrame_Check(holder) || PyTraceBack_Check(holder) ||
+           PyModule_Check(holder) || PyType_Check(holder) || PyFunction_Check(holder);
 }
 
 /* Every word between the head and the end of the fixed part that is a key of the map, if
@@ -485,6 +533,9 @@ rewrite_kind(rs_rewrite *r, PyObject *holder)
     if (PyObject_TypeCheck(holder, r->st->deque_type)) {
         return rewrite_deque(r, holder);
     }
+    if (is_suspended(holder)) {
+        return rewrite_suspended(r, holder);
+    }
     return empty_cache(r, holder);
 }
 
@@ -501,7 +552,8 @@ static Py_ssize_t
 content_refs(const rs_rewrite *r, PyObject *holder)
 {
     int heap = (Py_TYPE(holder)->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0;
-    return rs_holder_refs(holder, r->map) - (heap && rs_idmap_has(r->map, Py_TYPE(holder)));
+    return rs_holder_refs(holder, r->map) -
+           (heap && rs_idmap_has(r->map, Py_TYPE(holder)));
 }
 
 static int

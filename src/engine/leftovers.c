@@ -6,13 +6,13 @@
 /* A donor that should be unreachable by now. */
 typedef struct {
     rs_young young;
-    rs_idmap donors;      /* donor -> live */
-    rs_refcounts counts;  /* references that are explained */
-    PyObject **bad;       /* a class whose instance still holds that donor; None: nobody
+    rs_idmap donors;     /* donor -> live */
+    rs_refcounts counts; /* references that are explained */
+    PyObject **bad;      /* a class whose instance still holds that donor; None: nobody
                              knows who does; NULL: fine. Owned */
-    rs_idmap stuck;       /* young holders that can't be rewritten */
-    rs_idmap holders;     /* live ones */
-    rs_idmap namespaces;  /* dict among them -> class that it belongs to */
+    rs_idmap stuck;      /* young holders that can't be rewritten */
+    rs_idmap holders;    /* live ones */
+    rs_idmap namespaces; /* dict among them -> class that it belongs to */
 } leftovers;
 
 /* ---- what is explained? ---- */
@@ -189,8 +189,8 @@ runs(PyObject *op, PyObject *func)
 {
     PyObject *code = NULL;
     int same;
-    if (!PyFunction_Check(func) || !(PyGen_CheckExact(op) || PyCoro_CheckExact(op) ||
-                                     PyAsyncGen_CheckExact(op))) {
+    if (!PyFunction_Check(func) ||
+        !(PyGen_CheckExact(op) || PyCoro_CheckExact(op) || PyAsyncGen_CheckExact(op))) {
         return 0;
     }
     code = (PyObject *)PyGen_GetCode((PyGenObject *)op);
@@ -300,8 +300,8 @@ reach_held(reach_arg *r)
         PyObject *op = r->interval.entries[i].key;
         Py_ssize_t known = r->counts.n[i] + rs_session_holds_by_index(s, op) + 2;
         known += 2 * rs_idmap_has(&r->l->young.parts, op) +
-                 2 * rs_idmap_has(&r->l->stuck, op) + rs_idmap_has(&r->l->young.map, op) +
-                 rs_idmap_has(&r->l->donors, op);
+                 2 * rs_idmap_has(&r->l->stuck, op) +
+                 rs_idmap_has(&r->l->young.map, op) + rs_idmap_has(&r->l->donors, op);
         if (Py_REFCNT(op) > known && reach(op, r) < 0) {
             return -1;
         }
@@ -399,16 +399,19 @@ report(rs_session *s, PyObject *donor, PyObject *live, PyObject *type)
     const rs_pair *pair = pair_of(s, donor);
     PyObject *name = pair != NULL ? pair->qualname : NULL;
     const rs_unit *u = pair != NULL ? pair->unit : unit_of(s, donor, &name);
-    const char *holder = type != Py_None ? RS_TYPE(type)->tp_name : "something outside Python";
+    const char *holder = type != Py_None ? RS_TYPE(type)->tp_name
+                                         : "something outside Python";
     if (PyType_Check(donor)) {
-        return rs_refuse(s, "RSL206", u, name, 0,
-                         "Make the module body not hand out the class there, or restart.",
-                         "an object of type %s holds the new class %s, and the reference "
-                         "can't be rewritten",
-                         holder, RS_TYPE(donor)->tp_name);
+        return rs_refuse(
+            s, "RSL206", u, name, 0,
+            "Make the module body not hand out the class there, or restart.",
+            "an object of type %s holds the new class %s, and the reference "
+            "can't be rewritten",
+            holder, RS_TYPE(donor)->tp_name);
     }
     if (PyFunction_Check(donor)) {
-        if (rs_notice(s, "RSL601", u, name != NULL ? name : RS_FUNCTION(donor)->func_qualname,
+        if (rs_notice(s, "RSL601", u,
+                      name != NULL ? name : RS_FUNCTION(donor)->func_qualname,
                       RS_CODE(RS_FUNCTION(donor)->func_code)->co_firstlineno,
                       "%s holds a second copy of this function; it is updated together "
                       "with it from now on",
@@ -472,8 +475,8 @@ search(leftovers *l)
         goto done;
     }
     for (Py_ssize_t i = 0; i < l->donors.used; i++) {
-        if (unexplained(l, i) - found[i] > 2 * rs_idmap_has(&l->holders,
-                                                            l->donors.entries[i].key)) {
+        if (unexplained(l, i) - found[i] >
+            2 * rs_idmap_has(&l->holders, l->donors.entries[i].key)) {
             l->bad[i] = Py_NewRef(Py_None);
         }
     }
@@ -532,6 +535,22 @@ rs_leftovers_plan(rs_session *s)
     return 0;
 }
 
+int
+rs_leftovers_add(const rs_session *s, rs_idmap *paired)
+{
+    PyObject *known = s->st->leftovers;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(known); i++) {
+        PyObject *pair = PyList_GET_ITEM(known, i);
+        PyObject *live = rs_weakref_referent(PyTuple_GET_ITEM(pair, 0));
+        PyObject *twin = rs_weakref_referent(PyTuple_GET_ITEM(pair, 1));
+        if (live != NULL && twin != NULL && rs_idmap_has(paired, live) &&
+            rs_idmap_set(paired, twin, twin) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static PyObject *
 weak_pair(PyObject *pair)
 {
@@ -556,7 +575,8 @@ rs_leftovers_remember(rs_session *s)
             return -1;
         }
     }
-    for (Py_ssize_t i = 0; s->leftovers != NULL && i < PyList_GET_SIZE(s->leftovers); i++) {
+    for (Py_ssize_t i = 0; s->leftovers != NULL && i < PyList_GET_SIZE(s->leftovers);
+         i++) {
         PyObject *weak = weak_pair(PyList_GET_ITEM(s->leftovers, i));
         if (weak == NULL || PyList_Append(known, weak) < 0) {
             Py_XDECREF(weak);

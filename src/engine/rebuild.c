@@ -71,8 +71,8 @@ refill_ordered(PyObject *dict, PyObject *items)
 {
     PyObject *key, *value;
     Py_ssize_t pos = 0;
-    PyObject *cleared =
-        PyObject_CallMethod((PyObject *)&PyODict_Type, "clear", "O", dict);
+    PyObject *cleared = PyObject_CallMethod((PyObject *)&PyODict_Type, "clear", "O",
+                                            dict);
     if (cleared == NULL) {
         return -1;
     }

@@ -9,8 +9,9 @@
 static int
 map_pair(rs_young *young, PyObject *from, PyObject *to)
 {
-    return from != NULL && to != NULL && from != to ? rs_idmap_set(&young->map, from, to)
-                                                    : 0;
+    return from != NULL && to != NULL && from != to
+               ? rs_idmap_set(&young->map, from, to)
+               : 0;
 }
 
 static int
@@ -71,8 +72,8 @@ rs_young_open(rs_young *young, rs_session *s)
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
-        if (map_pair(young, u->scratch, u->live) < 0 || add_part(young, u->scratch) < 0 ||
-            add_part(young, u->scratch_module) < 0) {
+        if (map_pair(young, u->scratch, u->live) < 0 ||
+            add_part(young, u->scratch) < 0 || add_part(young, u->scratch_module) < 0) {
             return -1;
         }
     }
@@ -99,7 +100,8 @@ rs_young_close(rs_young *young)
 static int
 is_layout(const rs_young *young, PyObject *op)
 {
-    return (Py_IS_TYPE(op, &PyMemberDescr_Type) || Py_IS_TYPE(op, &PyGetSetDescr_Type)) &&
+    return (Py_IS_TYPE(op, &PyMemberDescr_Type) ||
+            Py_IS_TYPE(op, &PyGetSetDescr_Type)) &&
            rs_idmap_has(&young->parts, ((PyDescrObject *)op)->d_type);
 }
 
@@ -145,10 +147,12 @@ visit_holder(PyObject *op, void *arg)
         Py_TYPE(op)->tp_traverse(op, visit_reference, f) < 0) {
         return -1;
     }
-    if (rs_idmap_has(&f->young->map, Py_TYPE(op)) && rs_idmap_set(&f->instances, op, op) < 0) {
+    if (rs_idmap_has(&f->young->map, Py_TYPE(op)) &&
+        rs_idmap_set(&f->instances, op, op) < 0) {
         return -1;
     }
-    if (rs_holder_refs(op, &f->young->map) != 0 && rs_idmap_set(&f->holders, op, op) < 0) {
+    if (rs_holder_refs(op, &f->young->map) != 0 &&
+        rs_idmap_set(&f->holders, op, op) < 0) {
         return -1;
     }
     return 1;
@@ -261,8 +265,7 @@ rs_redirect_young(rs_session *s)
     rs_rewrite planned = {s->st, &young.map, &s->journal, NULL, 0, 0};
     int result = -1;
 
-    if (rs_young_open(&young, s) < 0 ||
-        rs_retarget_weakrefs(&young, &changed) < 0 ||
+    if (rs_young_open(&young, s) < 0 || rs_retarget_weakrefs(&young, &changed) < 0 ||
         rs_heap_interval(s, visit_holder, &f) < 0 ||
         rewrite_contents(&now, &f.holders) < 0 || rs_rehash(&young, &changed) < 0) {
         goto done;

@@ -1,7 +1,7 @@
 /* redirect.h -- making references to donors references to live objects.
  * Owns:     nothing that outlives a call.
  * Provides: rs_redirect_holder, rs_redirect_young, rs_redirect_leftovers,
- *           rs_leftovers_plan, rs_leftovers_remember.
+ *           rs_leftovers_plan, rs_leftovers_add, rs_leftovers_remember.
  * Depends:  session.h, heap.h, journal.h, body.h.
  * Threads:  the GIL is held. Rebuilding a set or dict may call __hash__ and __eq__ of its
  *           other members.
@@ -38,6 +38,10 @@ int rs_redirect_leftovers(rs_session *s);
  * plans for each the same change that is planned for its live function. Call it as the
  * last step of planning. 0 or -1. */
 int rs_leftovers_plan(rs_session *s);
+
+/* Adds to `paired` the copies of those functions in it that rs_leftovers_plan takes care
+ * of. 0 or -1. */
+int rs_leftovers_add(const rs_session *s, rs_idmap *paired);
 
 /* After commit: remember what rs_redirect_leftovers found. 0 or -1. */
 int rs_leftovers_remember(rs_session *s);
