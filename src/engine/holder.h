@@ -1,7 +1,7 @@
 /* holder.h -- rewriting the references inside one object.
  * Owns:     nothing.
  * Provides: rs_holder_refs, rs_refcounts_*, rs_holder_rewrite, rs_holder_reclass,
- *           rs_holder_hashes_contents, rs_holder_rebuild_set and _dict (rebuild.c).
+ *           rs_holder_hashes_contents; for each other rs_rewrite_* and rs_holder_rebuild_*.
  * Depends:  session.h, journal.h, body.h, op.h.
  * Threads:  the GIL is held. See redirect.h for what may run Python code.
  * Invariants:
@@ -50,8 +50,17 @@ int rs_holder_reclass(rs_rewrite *r, PyObject *holder);
 /* Does the hash of `op` depend on what is in it? */
 int rs_holder_hashes_contents(PyObject *op);
 
-/* Rebuilds a set, frozenset or dict in which keys of `map`, or keys with another hash than
- * before, stand. `map` may be empty. At once. 0 or -1. */
+/* What `*slot` of the holder refers to, if it is a key of the map, is exchanged. The map
+ * keeps the old object alive. 0 or -1. */
+int rs_rewrite_slot(rs_rewrite *r, PyObject *holder, PyObject **slot);
+
+/* items.c. Tuples, lists, dicts, sets, frozensets, deques and their subclasses: what they
+ * contain, not their attributes. 0 or -1. */
+int rs_is_container(const rs_state *st, PyObject *op);
+int rs_rewrite_items(rs_rewrite *r, PyObject *container);
+
+/* rebuild.c. Rebuilds a set, frozenset or dict that has keys of `map`, or keys that have
+ * another hash than before, among its keys. `map` may be empty. At once. 0 or -1. */
 int rs_holder_rebuild_set(PyObject *set, const rs_idmap *map);
 int rs_holder_rebuild_dict(PyObject *dict, const rs_idmap *map);
 
