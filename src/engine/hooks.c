@@ -38,6 +38,8 @@ rs_hooks_before(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         s->n_before = i + 1;
+        s->hooks_ran |= PyDict_GetItemWithError(s->units[i].live,
+                                                s->st->names.__before_reload__) != NULL;
         if (call_hook(s, &s->units[i], s->st->names.__before_reload__) < 0) {
             return refuse_for(s, &s->units[i]);
         }

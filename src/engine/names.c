@@ -178,6 +178,41 @@ is_generated(const rs_unit *u, PyObject *func)
     return !rs_same_text(RS_CODE(RS_FUNCTION(func)->func_code)->co_filename, u->filename);
 }
 
+/* The function itself, or the one inside a staticmethod or classmethod (borrowed), or
+ * NULL. */
+static PyObject *
+plain_function(PyObject *value)
+{
+    PyObject *inner;
+    if (PyFunction_Check(value)) {
+        return value;
+    }
+    if (Py_TYPE(value) != &PyStaticMethod_Type && Py_TYPE(value) != &PyClassMethod_Type) {
+        return NULL;
+    }
+    inner = PyObject_GetAttrString(value, "__func__");
+    if (inner == NULL) {
+        PyErr_Clear(); /* out of memory: it is not looked into */
+        return NULL;
+    }
+    Py_DECREF(inner); /* the wrapper owns it */
+    return PyFunction_Check(inner) ? inner : NULL;
+}
+
+/* The same machinery made both, namedtuple() for example, each time the body ran. */
+static int
+both_generated(const rs_unit *u, PyObject *live, PyObject *donor)
+{
+    PyObject *a = plain_function(live), *b = plain_function(donor);
+    if (a == NULL || b == NULL || !is_generated(u, a) || !is_generated(u, b)) {
+        return 0;
+    }
+    a = RS_FUNCTION(a)->func_code;
+    b = RS_FUNCTION(b)->func_code;
+    return rs_same_text(RS_CODE(a)->co_filename, RS_CODE(b)->co_filename) &&
+           rs_same_text(RS_CODE(a)->co_qualname, RS_CODE(b)->co_qualname);
+}
+
 /* Is `donor` a value that another updated module has a name for? */
 static int
 comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *donor)
@@ -202,7 +237,7 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObje
 {
     const rs_unit *u = scope->unit;
     PyObject *old_body = rs_body_of(u->known_code, scope->prefix);
-    if (rs_match_foreign(s, u, live)) {
+    if (rs_match_foreign(s, u, live) && !both_generated(u, live, donor)) {
         return 1;
     }
     if (kind == RS_KIND_DEFINITION && !rs_stands_for_code(s, scope, qualname, live)) {
@@ -214,6 +249,39 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObje
         return rs_body_is_same(old_body, rs_body_of(u->code, scope->prefix));
     }
     return 0;
+}
+
+/* Did the unit's own code define `live` under this qualified name? */
+static int
+is_own_definition(const rs_session *s, const rs_scope *scope, PyObject *qualname,
+                  PyObject *live)
+{
+    if (PyType_Check(live)) {
+        return rs_class_made_by(s, live, scope->unit->name) &&
+               rs_same_text(RS_HEAPTYPE(live)->ht_qualname, qualname);
+    }
+    return rs_find_definition(live, scope->unit->live, qualname) != NULL;
+}
+
+/* A definition that is another object now: its holders follow (kinds.c). A function whose
+ * code something else took over follows by itself. */
+static int
+note_replaced(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+              PyObject *live, PyObject *value)
+{
+    int result;
+    PyObject *full;
+    int own = rs_came_from_source(s, scope, name, qualname, live);
+    if (own <= 0 || rs_idmap_has(&s->claimed, live) || PyType_Check(live) ||
+        PyModule_Check(live) || !is_own_definition(s, scope, qualname, live)) {
+        return own < 0 ? -1 : 0;
+    }
+    full = PyUnicode_FromFormat("%U.%U", scope->unit->name, qualname);
+    result = full == NULL || rs_idmap_set(&s->replaced, live, value) < 0
+                 ? -1
+                 : rs_idmap_set(&s->replaced_names, live, full);
+    Py_XDECREF(full);
+    return result;
 }
 
 static int
@@ -242,7 +310,8 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
                          line_of(s, scope, name, donor),
                          "the live value was put there at run time");
     }
-    if (rebind(s, scope, name, live, value) < 0 ||
+    if (note_replaced(s, scope, name, qualname, live, value) < 0 ||
+        rebind(s, scope, name, live, value) < 0 ||
         rs_change(s, scope->unit, qualname,
                   word_for_kind(kind, donor), "rebound", line_of(s, scope, name, donor), NULL) < 0) {
         return -1;
@@ -309,18 +378,6 @@ was_in_source(const rs_scope *scope, PyObject *name)
         }
     }
     return 0;
-}
-
-/* Did the unit's own code define `live` under this qualified name? */
-static int
-is_own_definition(const rs_session *s, const rs_scope *scope, PyObject *qualname,
-                  PyObject *live)
-{
-    if (PyType_Check(live)) {
-        return rs_class_made_by(s, live, scope->unit->name) &&
-               rs_same_text(RS_HEAPTYPE(live)->ht_qualname, qualname);
-    }
-    return rs_find_definition(live, scope->unit->live, qualname) != NULL;
 }
 
 static int

@@ -32,6 +32,8 @@ static int
 start_again(rs_session *s)
 {
     rs_journal_forget(&s->journal);
+    rs_idmap_clear(&s->replaced);
+    rs_idmap_clear(&s->replaced_names);
     if (PyList_SetSlice(s->changes, 0, PY_SSIZE_T_MAX, NULL) < 0 ||
         PyList_SetSlice(s->refusals, 0, PY_SSIZE_T_MAX, NULL) < 0) {
         return -1;
@@ -57,8 +59,15 @@ rs_plan_make(rs_session *s)
         rs_data_plan_bodies(s) < 0 || refuse_if_needed(s) < 0) {
         return -1;
     }
+    rs_session_breathe(s);
     /* from here on young objects are rewritten: nothing live refers to them yet */
-    if (rs_redirect_young(s) < 0 || rs_nested_plan(s) < 0 ||
+    if (rs_redirect_young(s) < 0) {
+        return -1;
+    }
+    rs_session_breathe(s);
+    /* and from here to the commit no other thread runs, unless there are hooks: it could
+     * make a closure of old code that nobody has seen */
+    if (rs_nested_plan(s) < 0 || rs_kinds_plan(s) < 0 ||
         rs_redirect_leftovers(s) < 0 || rs_leftovers_plan(s) < 0) {
         return -1;
     }

@@ -106,10 +106,14 @@ rs_prepare(rs_session *s, PyObject *modules)
     if (rs_heap_begin(s) < 0 || rs_scratch_open(s) < 0) {
         goto done;
     }
-    if (run_redirected(s) < 0 || empty_typing_caches() < 0 || rs_heap_young(s) < 0 ||
-        rs_imports_settle(s) < 0 || rs_frames_bury(s) < 0) {
+    if (run_redirected(s) < 0 || empty_typing_caches() < 0) {
         goto done;
     }
+    rs_session_breathe(s);
+    if (rs_heap_young(s) < 0 || rs_imports_settle(s) < 0 || rs_frames_bury(s) < 0) {
+        goto done;
+    }
+    rs_session_breathe(s);
     result = 0;
 done:
     s->prepare_ns = rs_clock_ns() - start;

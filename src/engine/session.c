@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include "clock.h"
 #include "codes.h"
 #include "heap.h"
 #include "imports.h"
@@ -42,6 +43,8 @@ rs_session_close(rs_session *s)
     rs_idmap_clear(&s->rewraps);
     rs_idmap_clear(&s->lines);
     rs_idmap_clear(&s->combinations);
+    rs_idmap_clear(&s->replaced);
+    rs_idmap_clear(&s->replaced_names);
     rs_idmap_clear(&s->bodies);
     s->units = NULL;
     s->n_units = 0;
@@ -63,6 +66,18 @@ rs_session_close(rs_session *s)
     Py_CLEAR(s->lagging);
     Py_CLEAR(s->leftovers);
     Py_CLEAR(s->update);
+}
+
+void
+rs_session_breathe(rs_session *s)
+{
+    int64_t now = rs_clock_ns();
+    if (s->breath != 0 && now - s->breath > s->blocked_ns) {
+        s->blocked_ns = now - s->breath;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    Py_END_ALLOW_THREADS
+    s->breath = rs_clock_ns();
 }
 
 void

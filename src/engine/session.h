@@ -34,6 +34,7 @@ typedef struct {
     PyObject *scratch;        /* its dict */
     rs_unit_phase phase;
     Py_ssize_t entry;         /* number of the unit that begins its circle (order.h) */
+    int entered;              /* scratch.c: that one was asked to begin */
     PyObject *error;          /* what its body raised, or NULL: raised again (scratch.h) */
     int borrowed;             /* frames.h: a frame uses `scratch`, don't empty it */
 } rs_unit;
@@ -86,6 +87,8 @@ struct rs_session {
     rs_idmap lines;           /* body code -> dict of lines (lines.c) */
     rs_idmap rewraps;         /* live wrapper -> donor whose parts it takes (rewrap.c) */
     rs_idmap combinations;    /* live combination of flags -> the donor's (enumeration.c) */
+    rs_idmap replaced;        /* live definition -> what its name means instead (kinds.c) */
+    rs_idmap replaced_names;  /* the same -> "module.qualname" */
     rs_idmap bodies;          /* live container -> donor whose contents it takes (data.c) */
     rs_pair *pairs;           /* match.c, in order of discovery */
     Py_ssize_t n_pairs, pairs_room;
@@ -93,6 +96,7 @@ struct rs_session {
     PyObject *abcs;           /* list of (live, donor) whose registrations are joined */
     rs_journal journal;
 
+    int hooks_ran;            /* user code ran between plan and commit (hooks.c) */
     Py_ssize_t n_before;      /* units whose __before_reload__ was asked (hooks.c) */
 
     /* options */
@@ -111,12 +115,17 @@ struct rs_session {
     PyObject *leftovers;      /* list of (live, donor), or NULL: leftovers.c */
     PyObject *update;         /* the face's Update object, handed to hooks */
     int64_t prepare_ns, plan_ns, pause_ns, blocked_ns;
+    int64_t breath; /* when other threads could run the last time, on rs_clock_ns */
 };
 
 PyObject *rs_session_make_type(PyObject *engine);
 rs_session *rs_session_new(PyObject *engine, rs_state *st);
 /* Releases all that the update needed; the object stays for hooks. May run Python code. */
 void rs_session_close(rs_session *s);
+
+/* Lets other threads run, if any waits, and notes how long they could not (blocked_ns).
+ * Nothing borrowed from a live object may be held across it. */
+void rs_session_breathe(rs_session *s);
 
 /* Closes and releases the session; keeps a pending exception. */
 void rs_session_finish(rs_session *s);

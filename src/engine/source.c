@@ -307,6 +307,7 @@ rs_source_load(rs_session *s)
                       "the source of this module can't be found any more") < 0) {
             return -1;
         }
+        rs_session_breathe(s); /* compiling gives nobody else a turn */
     }
     return 0;
 }

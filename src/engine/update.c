@@ -117,25 +117,23 @@ refuse_bases(rs_session *s)
     return -1;
 }
 
-/* Planning and commit without a break, or planning once more: between the two other
- * threads may run, wherever Python code does. */
+/* The commit follows on the plan without a break; where hooks ran in between, or the
+ * program changed what was planned on, on another plan. */
 static int
 commit(rs_session *s)
 {
-    int64_t start = rs_clock_ns();
     for (int i = 0; i < MAX_PLANS; i++) {
-        int64_t begin;
-        if (i > 0 && rs_plan_make(s) < 0) {
+        int again = i > 0 || s->hooks_ran;
+        if (again && rs_plan_make(s) < 0) {
             return -1;
         }
         if (!rs_journal_validate(&s->journal)) {
             continue;
         }
-        begin = rs_clock_ns();
         if (rs_journal_commit(&s->journal, s->st->clear_caches, &s->pause_ns) < 0) {
             return PyErr_ExceptionMatches(PyExc_MemoryError) ? -1 : refuse_bases(s);
         }
-        s->blocked_ns = rs_clock_ns() - (i > 0 ? start : begin);
+        rs_session_breathe(s);
         return 0;
     }
     return refuse_restless(s);
@@ -184,23 +182,27 @@ empty_lru_caches(rs_session *s)
     return 0;
 }
 
-/* Tracebacks and inspect.getsource() read the new text. */
+/* Tracebacks and inspect.getsource() read the new text. linecache's own check goes by size
+ * and time, which two saves within a second may share. */
 static int
 refresh_linecache(rs_session *s)
 {
     PyObject *name = PyUnicode_FromString("linecache");
     PyObject *linecache = name != NULL ? PyImport_GetModule(name) : NULL;
+    PyObject *cache =
+        linecache != NULL ? PyObject_GetAttrString(linecache, "cache") : NULL;
     Py_XDECREF(name);
-    for (Py_ssize_t i = 0; linecache != NULL && i < s->n_units; i++) {
-        PyObject *done = PyObject_CallMethod(linecache, "checkcache", "O",
-                                             s->units[i].filename);
+    Py_XDECREF(linecache);
+    for (Py_ssize_t i = 0; cache != NULL && i < s->n_units; i++) {
+        PyObject *done = PyObject_CallMethod(cache, "pop", "OO", s->units[i].filename,
+                                             Py_None);
         if (done == NULL) {
-            Py_DECREF(linecache);
+            Py_DECREF(cache);
             return -1;
         }
         Py_DECREF(done);
     }
-    Py_XDECREF(linecache);
+    Py_XDECREF(cache);
     return PyErr_Occurred() ? -1 : 0;
 }
 
@@ -325,6 +327,7 @@ rs_update_reload(PyObject *engine, rs_state *st, const rs_update_options *option
     }
     st->running = s;
     s->thread = PyThread_get_thread_ident();
+    s->breath = rs_clock_ns();
     s->update = Py_NewRef(options->update);
     s->allowed = Py_NewRef(options->allowed);
     s->take = Py_NewRef(options->take);

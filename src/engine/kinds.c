@@ -1,0 +1,131 @@
+#include "kinds.h"
+
+#include "heap.h"
+#include "redirect.h"
+#include "scope.h"
+
+/* What the walk found of one holder. */
+typedef struct {
+    rs_session *s;
+    rs_idmap holders; /* holder -> itself */
+    rs_idmap counts;  /* old object -> int: references that holders report */
+    int failed;
+} walk_state;
+
+typedef struct {
+    walk_state *walk;
+    PyObject *holder;
+} visit_state;
+
+static int
+count_reference(PyObject *op, void *arg)
+{
+    visit_state *state = arg;
+    walk_state *walk = state->walk;
+    PyObject *count;
+    if (!rs_idmap_has(&walk->s->replaced, op)) {
+        return 0;
+    }
+    count = rs_idmap_get(&walk->counts, op);
+    count = PyLong_FromSsize_t(count != NULL ? PyLong_AsSsize_t(count) + 1 : 1);
+    if (count == NULL || rs_idmap_set(&walk->counts, op, count) < 0 ||
+        rs_idmap_set(&walk->holders, state->holder, state->holder) < 0) {
+        Py_XDECREF(count);
+        walk->failed = 1;
+        return 1;
+    }
+    Py_DECREF(count);
+    return 0;
+}
+
+static int
+look_at(PyObject *holder, void *arg)
+{
+    walk_state *walk = arg;
+    visit_state state = {walk, holder};
+    if (Py_TYPE(holder)->tp_traverse != NULL) {
+        Py_TYPE(holder)->tp_traverse(holder, count_reference, &state);
+    }
+    return walk->failed ? -1 : 1;
+}
+
+/* A namespace whose own entry is planned already, by name; or a list of the session. */
+static int
+is_planned(const rs_session *s, PyObject *holder)
+{
+    if (holder == s->caches || rs_session_unit_by_live(s, holder) != NULL ||
+        rs_session_unit_by_scratch(s, holder) != NULL) {
+        return 1;
+    }
+    for (Py_ssize_t i = 0; PyDict_Check(holder) && i < s->n_pairs; i++) {
+        if (s->pairs[i].kind == RS_PAIR_CLASS &&
+            (rs_class_dict(RS_TYPE(s->pairs[i].live)) == holder ||
+             rs_class_dict(RS_TYPE(s->pairs[i].donor)) == holder)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+redirect_holders(walk_state *walk, Py_ssize_t *left)
+{
+    Py_ssize_t pos = 0;
+    PyObject *holder;
+    while (rs_idmap_next(&walk->holders, &pos, &holder, NULL)) {
+        if (!is_planned(walk->s, holder) &&
+            rs_redirect_holder(walk->s, holder, &walk->s->replaced, &walk->s->journal,
+                               left) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* References that nobody found: frames that run, C code. The two maps of what is replaced
+ * have one each. */
+static Py_ssize_t
+unexplained(const walk_state *walk, PyObject *old)
+{
+    PyObject *count = rs_idmap_get(&walk->counts, old);
+    Py_ssize_t found = count != NULL ? PyLong_AsSsize_t(count) : 0;
+    return Py_REFCNT(old) - found - rs_session_holds(walk->s, old) -
+           rs_idmap_has(&walk->s->replaced, old) -
+           rs_idmap_has(&walk->s->replaced_names, old);
+}
+
+static int
+report(rs_session *s, PyObject *old, Py_ssize_t left)
+{
+    PyObject *qualname = rs_idmap_get(&s->replaced_names, old);
+    return rs_notice(s, "RSL605", NULL, qualname, 0,
+                     "it is another kind of object now, and %zd references to the old one, "
+                     "of type %s, can't be redirected",
+                     left, Py_TYPE(old)->tp_name);
+}
+
+int
+rs_kinds_plan(rs_session *s)
+{
+    int result = -1;
+    Py_ssize_t pos = 0, left = 0;
+    walk_state walk = {s, {0}, {0}, 0};
+    PyObject *old;
+    if (s->replaced.used == 0) {
+        return 0;
+    }
+    if (rs_heap_walk(look_at, &walk) < 0 || redirect_holders(&walk, &left) < 0) {
+        goto done;
+    }
+    while (rs_idmap_next(&s->replaced, &pos, &old, NULL)) {
+        Py_ssize_t missing = unexplained(&walk, old) + left;
+        if (missing > 0 && report(s, old, missing) < 0) {
+            goto done;
+        }
+    }
+    result = 0;
+done:
+    rs_idmap_clear(&walk.holders);
+    rs_idmap_clear(&walk.counts);
+    return result;
+}
