@@ -5,9 +5,8 @@
  * Threads:  the preparing thread, GIL held; runs no Python code of the user.
  * Invariants:
  *   O1  units are in the order in which their bodies ended (source.h), so a module comes
- *       after what it imports. One that imports a later one was itself imported by that,
- *       in a circle: begin with the later one, or it meets half-made modules where the
- *       first import met none.
+ *       after what it imports. Of a circle that one comes last which began it: starting
+ *       with another one would meet half-made modules where the first import met none.
  *   O2  outside of circles the order stays as it is; what an import needs runs earlier.
  */
 #ifndef RS_ORDER_H

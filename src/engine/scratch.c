@@ -146,14 +146,16 @@ rs_scratch_open(rs_session *s)
 /* ---- running ---- */
 
 /* Of modules that import each other the one begins that began it the first time, unless
- * we are in the midst of running one. */
+ * we are in the midst of running one. Asked once: it may be a submodule of this one, which
+ * comes first then. */
 static int
-run_entry(rs_session *s, const rs_unit *u)
+run_entry(rs_session *s, rs_unit *u)
 {
     rs_unit *entry = &s->units[u->entry];
-    if (entry == u) {
+    if (entry == u || u->entered) {
         return 0;
     }
+    u->entered = 1;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (s->units[i].phase == RS_UNIT_RUNNING) {
             return 0;
