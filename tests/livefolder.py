@@ -5,6 +5,7 @@ that tests run in a process of their own.
 """
 
 import builtins
+import contextlib
 import gc
 import importlib
 import linecache
@@ -125,6 +126,15 @@ def census(*modules):
                 qualname = type.__dict__["__qualname__"].__get__(candidate)
                 found[module, "class", qualname] += 1
     return found
+
+
+@contextlib.contextmanager
+def no_donors_left(*modules):
+    """After the block no definition that existed before it exists once more."""
+    before = census(*modules)
+    yield
+    more = census(*modules) - before
+    assert {key: n for key, n in more.items() if key in before} == {}
 
 
 class Machinery:

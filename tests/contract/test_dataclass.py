@@ -4,7 +4,7 @@ import dataclasses
 import pickle
 
 import pytest
-from livefolder import census, codes
+from livefolder import codes, no_donors_left
 
 import resoul
 
@@ -22,7 +22,8 @@ def test_fields_and_generated_methods_follow(live):
     m = live.module("m", POINT)
     p, cls = m.Point(1), m.Point
     init, text = p.__init__, p.__repr__
-    live.update("m", POINT.replace("y: int = 2", "y: int = 5\n    z: str = 'z'"))
+    with no_donors_left("m"):
+        live.update("m", POINT.replace("y: int = 2", "y: int = 5\n    z: str = 'z'"))
     assert m.Point is cls
     assert m.Point(1) == m.Point(1, 5, "z")
     assert [f.name for f in dataclasses.fields(m.Point)] == ["x", "y", "z"]
@@ -33,7 +34,6 @@ def test_fields_and_generated_methods_follow(live):
     init(7, 8, "nine")
     assert (p.x, p.y, p.z) == (7, 8, "nine")
     assert m.Point.y == 5, "the default of a field is part of a definition"
-    assert census("m")["m", "class", "Point"] == 1
 
 
 def test_field_removed(live):
@@ -121,12 +121,12 @@ def test_slots_that_did_not_change(live):
     source = POINT.replace("@dataclass", "@dataclass(slots=True)")
     m = live.module("m", source)
     p, cls = m.Point(1), m.Point
-    live.update("m", source.replace("old", "new").replace("= 2", "= 5"))
+    with no_donors_left("m"):
+        live.update("m", source.replace("old", "new").replace("= 2", "= 5"))
     assert m.Point is cls
     assert p.norm() == ("new", 1)
     assert (p.y, m.Point(1).y) == (2, 5)
     assert not hasattr(p, "__dict__")
-    assert census("m")["m", "class", "Point"] == 1
 
 
 def test_slots_and_frozen_and_super(live):

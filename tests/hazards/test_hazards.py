@@ -420,7 +420,7 @@ class Plain:
         import weakref
         m = live.module("m", {source.format("old", "old")!r})
         k, plain = m.K(), m.Plain()
-        live.update("m", {source.format("new", "new")!r})
+        live.update("m", {source.format("new", "new")!r}, data="take")
         k.b = 3
         k.other = 4
         print(k.a, k.b, k.f(), k.__dict__, plain.__dict__, plain.f(), m.K().f())
@@ -848,6 +848,42 @@ def test_hazard_22_c_code_imports_while_the_body_runs(program):
     assert out == "(2020, 2021) (2020, 2021) 2022\n"
 
 
+def test_hazard_22_a_frame_of_the_body_imports_later(program):
+    """It has the builtins of the update for good, and their hook forwards."""
+    out = program(
+        """
+        m = live.module("m", "")
+        live.write("fresh", "VALUE = 5\\n")
+        live.update("m", '''
+        def g():
+            while True:
+                import fresh
+                class Local: value = fresh.VALUE
+                yield Local.value
+        IT = g()
+        def start():
+            import threading
+            SEEN = []
+            def run():
+                GO.wait()
+                import fresh
+                SEEN.append(fresh.VALUE)
+            GO = threading.Event()
+            thread = threading.Thread(target=run)
+            thread.start()
+            return GO, thread, SEEN
+        GO, THREAD, SEEN = start()
+        ''')
+        import gc
+        gc.collect()
+        m.GO.set()
+        m.THREAD.join()
+        print(next(m.IT), next(m.IT), m.SEEN)
+        """
+    )
+    assert out == "5 5 [5]\n"
+
+
 def test_hazard_23_lazy_imports(program):
     if VERSION < (3, 15):
         not_on_this_version()
@@ -938,6 +974,24 @@ C = [G[K], G[K.Inner], typing.Literal[1]]
         """
     )
     assert out == "1 1 1\n"
+
+
+def test_hazard_25_typing_caches_hold_no_donor_of_a_failed_update(program):
+    source = """\
+import typing
+class K: x = {}
+A = [typing.Optional[K], typing.List[K], typing.Callable[[K], K]]
+"""
+    out = program(
+        f"""
+        m = live.module("m", {source.format(0)!r})
+        for n in range(1, 6):
+            try: live.update("m", {source!r}.format(n) + "1 / 0\\n")
+            except resoul.PrepareError: pass
+        print(census("m")["m", "class", "K"])
+        """
+    )
+    assert out == "1\n"
 
 
 # ---- 26: fields of a NamedTuple ----
