@@ -9,6 +9,7 @@ typedef struct {
     rs_session *s;
     rs_idmap holders; /* holder -> itself */
     rs_idmap counts;  /* old object -> int: references that holders report */
+    rs_idmap missing; /* old object -> int: references that nobody reports */
     int failed;
 } walk_state;
 
@@ -104,28 +105,52 @@ report(rs_session *s, PyObject *old, Py_ssize_t left)
                      left, Py_TYPE(old)->tp_name);
 }
 
+/* Counted before anything is planned for the holders: plans hold references as well. */
+static int
+count_unexplained(walk_state *walk)
+{
+    Py_ssize_t pos = 0;
+    PyObject *old;
+    while (rs_idmap_next(&walk->s->replaced, &pos, &old, NULL)) {
+        PyObject *missing = PyLong_FromSsize_t(unexplained(walk, old));
+        int failed = missing == NULL || rs_idmap_set(&walk->missing, old, missing) < 0;
+        Py_XDECREF(missing);
+        if (failed) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+report_all(walk_state *walk, Py_ssize_t left)
+{
+    Py_ssize_t pos = 0;
+    PyObject *old;
+    while (rs_idmap_next(&walk->s->replaced, &pos, &old, NULL)) {
+        Py_ssize_t missing = PyLong_AsSsize_t(rs_idmap_get(&walk->missing, old)) + left;
+        if (missing > 0 && report(walk->s, old, missing) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int
 rs_kinds_plan(rs_session *s)
 {
     int result = -1;
-    Py_ssize_t pos = 0, left = 0;
-    walk_state walk = {s, {0}, {0}, 0};
-    PyObject *old;
+    Py_ssize_t left = 0;
+    walk_state walk = {s, {0}, {0}, {0}, 0};
     if (s->replaced.used == 0) {
         return 0;
     }
-    if (rs_heap_walk(look_at, &walk) < 0 || redirect_holders(&walk, &left) < 0) {
-        goto done;
+    if (rs_heap_walk(look_at, &walk) == 0 && count_unexplained(&walk) == 0 &&
+        redirect_holders(&walk, &left) == 0) {
+        result = report_all(&walk, left);
     }
-    while (rs_idmap_next(&s->replaced, &pos, &old, NULL)) {
-        Py_ssize_t missing = unexplained(&walk, old) + left;
-        if (missing > 0 && report(s, old, missing) < 0) {
-            goto done;
-        }
-    }
-    result = 0;
-done:
     rs_idmap_clear(&walk.holders);
     rs_idmap_clear(&walk.counts);
+    rs_idmap_clear(&walk.missing);
     return result;
 }

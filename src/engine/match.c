@@ -400,6 +400,41 @@ match_property(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObjec
     return 0;
 }
 
+/* More functions than a wrapper holds. */
+#define MAX_CHILDREN 16
+
+typedef struct {
+    PyObject *items[MAX_CHILDREN];
+    int count;
+} child_list;
+
+static int
+collect_child(PyObject *op, void *arg)
+{
+    child_list *list = arg;
+    if (PyFunction_Check(op) && list->count < MAX_CHILDREN) {
+        list->items[list->count++] = op;
+    }
+    return 0;
+}
+
+/* What two wrappers of one kind hold, in the same order: the wrapped function, which may
+ * be a wrapper itself. */
+static int
+match_children(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
+               PyObject *donor, int depth)
+{
+    child_list a = {{NULL}, 0}, b = {{NULL}, 0};
+    rs_wrapper_visit(live, collect_child, &a);
+    rs_wrapper_visit(donor, collect_child, &b);
+    for (int i = 0; a.count == b.count && i < a.count; i++) {
+        if (match_value(s, scope, qualname, a.items[i], b.items[i], depth + 1) < 0) {
+            return -1;
+        }
+    }
+    return match_innermost(s, scope, qualname, live, donor);
+}
+
 /* An object that keeps its identity if it still does the same with what it wraps. */
 static int
 match_wrapper(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
@@ -415,7 +450,7 @@ match_wrapper(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject
         if (match_property(s, scope, qualname, live, donor, depth) < 0) {
             return -1;
         }
-    } else if (match_innermost(s, scope, qualname, live, donor) < 0) {
+    } else if (match_children(s, scope, qualname, live, donor, depth) < 0) {
         return -1;
     }
     if (rs_idmap_has(&s->claimed, live) || !rs_idmap_has(&s->young, donor) ||

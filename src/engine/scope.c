@@ -21,13 +21,46 @@ rs_scope_of_class(rs_unit *u, PyObject *live, PyObject *donor)
     return scope;
 }
 
+/* The length of the "_Class" that the compiler put before a private name, or 0. */
+static Py_ssize_t
+mangling_of(PyObject *prefix, PyObject *name)
+{
+    Py_ssize_t end = PyUnicode_GET_LENGTH(prefix), n = PyUnicode_GET_LENGTH(name);
+    Py_ssize_t start = PyUnicode_FindChar(prefix, '.', 0, end, -1) + 1;
+    Py_ssize_t length;
+    while (start < end && PyUnicode_READ_CHAR(prefix, start) == '_') {
+        start++; /* the class's own leading underscores are left out */
+    }
+    length = end - start + 1;
+    if (start == end || n < length + 3 || PyUnicode_READ_CHAR(name, 0) != '_' ||
+        PyUnicode_READ_CHAR(name, length) != '_' ||
+        PyUnicode_READ_CHAR(name, length + 1) != '_') {
+        return 0;
+    }
+    for (Py_ssize_t i = start; i < end; i++) {
+        if (PyUnicode_READ_CHAR(prefix, i) != PyUnicode_READ_CHAR(name, i - start + 1)) {
+            return 0;
+        }
+    }
+    return length;
+}
+
 PyObject *
 rs_scope_qualname(const rs_scope *scope, PyObject *name)
 {
+    Py_ssize_t mangling;
+    PyObject *plain, *result;
     if (scope->prefix == NULL) {
         return Py_NewRef(name);
     }
-    return PyUnicode_FromFormat("%U.%U", scope->prefix, name);
+    mangling = mangling_of(scope->prefix, name);
+    plain = PyUnicode_Substring(name, mangling, PyUnicode_GET_LENGTH(name));
+    if (plain == NULL) {
+        return NULL;
+    }
+    result = PyUnicode_FromFormat("%U.%U", scope->prefix, plain);
+    Py_DECREF(plain);
+    return result;
 }
 
 int

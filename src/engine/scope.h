@@ -22,7 +22,8 @@ typedef struct {
 rs_scope rs_scope_of_unit(rs_unit *u);
 rs_scope rs_scope_of_class(rs_unit *u, PyObject *live, PyObject *donor);
 
-/* "prefix.name" or name (new reference). */
+/* "prefix.name" or name, as the source has it: a private name without the "_Class" that the
+ * compiler put before it. New reference. */
 PyObject *rs_scope_qualname(const rs_scope *scope, PyObject *name);
 
 /* Names that follow rules of their own: the machinery of modules and classes, and the
