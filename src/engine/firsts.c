@@ -174,7 +174,8 @@ begin_loading(rs_session *s, rs_firsts *f, rs_first *entry)
 }
 
 int
-rs_firsts_put(rs_session *s, rs_firsts *f, PyObject *name, PyObject *module, int importing)
+rs_firsts_put(rs_session *s, rs_firsts *f, PyObject *name, PyObject *module,
+              int importing)
 {
     rs_first *entry;
     if (!PyUnicode_CheckExact(name)) {

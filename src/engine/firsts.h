@@ -26,10 +26,11 @@ typedef enum {
 typedef struct {
     PyObject *name;
     PyObject *module;
-    PyObject *replaced; /* the parent package's attribute of that name before, or NULL */
-    Py_ssize_t within;  /* number of the import in which this one began, or -1 */
+    PyObject
+        *replaced;     /* the parent package's attribute of that name before, or NULL */
+    Py_ssize_t within; /* number of the import in which this one began, or -1 */
     rs_first_phase phase;
-    int is_first;       /* was not in sys.modules before */
+    int is_first; /* was not in sys.modules before */
 } rs_first;
 
 typedef struct {

@@ -55,8 +55,8 @@ static PyObject *
 import_real(const import_call *call, PyObject *name, PyObject *fromlist, int level)
 {
     PyObject *result = NULL;
-    PyObject *args = Py_BuildValue("(OOOOi)", name, call->globals, call->locals, fromlist,
-                                   level);
+    PyObject *args = Py_BuildValue("(OOOOi)", name, call->globals, call->locals,
+                                   fromlist, level);
     if (args != NULL) {
         result = call_real(call->session, args, NULL);
         Py_DECREF(args);
@@ -263,8 +263,8 @@ run_shown(rs_session *s, PyObject *package)
         Py_DECREF(parent);
         if (owner != NULL && owner != u && owner->scratch_module == package) {
             Py_ssize_t start = PyUnicode_GET_LENGTH(owner->name) + 1;
-            PyObject *child =
-                PyUnicode_Substring(u->name, start, PyUnicode_GET_LENGTH(u->name));
+            PyObject *child = PyUnicode_Substring(u->name, start,
+                                                  PyUnicode_GET_LENGTH(u->name));
             if (child == NULL) {
                 return -1;
             }
@@ -307,7 +307,8 @@ import_items(const import_call *call, PyObject *package, PyObject *items, int st
     for (Py_ssize_t i = 0; result == 0 && i < PySequence_Fast_GET_SIZE(names); i++) {
         PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(names, i));
         if (!PyUnicode_Check(item)) {
-            PyErr_Format(PyExc_TypeError, "Item in ``from list'' must be str, not %.200s",
+            PyErr_Format(PyExc_TypeError,
+                         "Item in ``from list'' must be str, not %.200s",
                          Py_TYPE(item)->tp_name);
             result = -1;
         } else if (PyUnicode_CompareWithASCIIString(item, "*") == 0) {
@@ -388,7 +389,8 @@ import_updated(const import_call *call)
         return NULL;
     }
     nothing = PyTuple_New(0);
-    module = nothing != NULL ? import_real(call, call->name, nothing, call->level) : NULL;
+    module = nothing != NULL ? import_real(call, call->name, nothing, call->level)
+                             : NULL;
     Py_XDECREF(nothing);
     if (module == NULL || bind_children(s, call->full) < 0 ||
         show_to_leaks(call, module) < 0) {
@@ -418,9 +420,9 @@ import_mine(rs_session *s, PyObject *args, PyObject *kwargs)
     import_call call = {s, NULL, Py_None, Py_None, Py_None, 0, NULL};
     int part = 0;
     PyObject *result;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOi:__import__", (char **)keywords,
-                                     &call.name, &call.globals, &call.locals,
-                                     &call.fromlist, &call.level) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOi:__import__",
+                                     (char **)keywords, &call.name, &call.globals,
+                                     &call.locals, &call.fromlist, &call.level) ||
         !PyUnicode_CheckExact(call.name) || call.level < 0) {
         PyErr_Clear();
     } else {
@@ -460,8 +462,8 @@ lazy_hook(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef hooks[] = {
-    {"__import__", (PyCFunction)(void (*)(void))import_hook, METH_VARARGS | METH_KEYWORDS,
-     NULL},
+    {"__import__", (PyCFunction)(void (*)(void))import_hook,
+     METH_VARARGS | METH_KEYWORDS, NULL},
     {"__lazy_import__", (PyCFunction)(void (*)(void))lazy_hook,
      METH_VARARGS | METH_KEYWORDS, NULL},
 };

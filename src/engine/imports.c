@@ -1,18 +1,19 @@
 #include "imports.h"
 
 #include "firsts.h"
-#include "quiet.h"
+#include "maker.h"
 #include "scratch.h"
 #include "sysmodules.h"
 #include "view.h"
 
 struct rs_imports {
-    PyObject *tree;     /* dict: name of a unit -> its number; of a package with units: -1 */
-    PyObject *real;     /* what sys.modules was */
-    PyObject *proxy;    /* what it is while preparing */
+    PyObject
+        *tree; /* dict: name of a unit -> its number; of a package with units: -1 */
+    PyObject *real;  /* what sys.modules was */
+    PyObject *proxy; /* what it is while preparing */
     int installed;
-    rs_idmap shadows;   /* private object -> the real one it stands for */
-    rs_idmap views;     /* live package -> view */
+    rs_idmap shadows; /* private object -> the real one it stands for */
+    rs_idmap views;   /* live package -> view */
     rs_firsts firsts;
 };
 
@@ -91,9 +92,10 @@ make_types(rs_state *st)
         st->View_Type = rs_view_type();
     }
     if (st->Maker_Type == NULL) {
-        st->Maker_Type = rs_quiet_maker_type();
+        st->Maker_Type = rs_maker_type();
     }
-    return st->SysModules_Type == NULL || st->View_Type == NULL || st->Maker_Type == NULL
+    return st->SysModules_Type == NULL || st->View_Type == NULL ||
+                   st->Maker_Type == NULL
                ? -1
                : 0;
 }
@@ -242,8 +244,9 @@ rs_imports_map(rs_session *s)
             return -1;
         }
     }
-    return imports->proxy == NULL ? 0
-                                  : rs_idmap_set(&s->map, imports->proxy, imports->real);
+    return imports->proxy == NULL
+               ? 0
+               : rs_idmap_set(&s->map, imports->proxy, imports->real);
 }
 
 Py_ssize_t

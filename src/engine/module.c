@@ -3,7 +3,7 @@
 
 #include "builtins.h"
 #include "lock.h"
-#include "quiet.h"
+#include "maker.h"
 #include "recorder.h"
 #include "session.h"
 #include "sysmodules.h"
@@ -98,7 +98,7 @@ make_types(PyObject *engine, rs_state *st)
     st->Session_Type = rs_session_make_type(engine);
     st->SysModules_Type = rs_sysmodules_type();
     st->View_Type = rs_view_type();
-    st->Maker_Type = rs_quiet_maker_type();
+    st->Maker_Type = rs_maker_type();
     st->Builtins_Type = rs_builtins_type();
     return st->Session_Type == NULL || st->SysModules_Type == NULL ||
                    st->View_Type == NULL || st->Maker_Type == NULL ||

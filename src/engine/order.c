@@ -76,8 +76,8 @@ add_children(const rs_session *s, edges *e, Py_ssize_t from, PyObject *name,
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         rs_unit *u;
-        PyObject *full =
-            PyUnicode_FromFormat("%U.%U", name, PyTuple_GET_ITEM(names, i));
+        PyObject *full = PyUnicode_FromFormat("%U.%U", name,
+                                              PyTuple_GET_ITEM(names, i));
         if (full == NULL) {
             return -1;
         }
@@ -91,7 +91,8 @@ add_children(const rs_session *s, edges *e, Py_ssize_t from, PyObject *name,
 }
 
 static int
-add_import(const rs_session *s, edges *e, Py_ssize_t from, PyObject *name, PyObject *names)
+add_import(const rs_session *s, edges *e, Py_ssize_t from, PyObject *name,
+           PyObject *names)
 {
     int known = add_name(s, e, from, name);
     return known > 0 ? add_children(s, e, from, name, names) : known;
@@ -108,8 +109,8 @@ add_relative(const rs_session *s, edges *e, Py_ssize_t from, PyObject *package,
         PyObject *base = PyUnicode_Substring(package, 0, end);
         result = base != NULL ? add_import(s, e, from, base, names) : -1;
         for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(names); i++) {
-            PyObject *full =
-                PyUnicode_FromFormat("%U.%U", base, PyTuple_GET_ITEM(names, i));
+            PyObject *full = PyUnicode_FromFormat("%U.%U", base,
+                                                  PyTuple_GET_ITEM(names, i));
             result = full != NULL ? add_import(s, e, from, full, names) : -1;
             Py_XDECREF(full);
         }
@@ -206,7 +207,8 @@ explore(const graph *g, int32_t start, int32_t mark, int32_t *marks, int32_t *st
 static int32_t
 began(const rs_session *s, int32_t number)
 {
-    return rs_same_text(s->units[number].name, s->st->names.__main__) ? INT32_MAX : number;
+    return rs_same_text(s->units[number].name, s->st->names.__main__) ? INT32_MAX
+                                                                      : number;
 }
 
 /* Kosaraju: whoever is met in the reversed graph, last left first, is of one circle. */

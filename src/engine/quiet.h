@@ -1,7 +1,8 @@
 /* quiet.h -- making donor classes without telling live base classes (hazard 16).
  * Owns:     entries of s->quiet.
- * Provides: rs_quiet_hook, rs_quiet_hide, rs_quiet_settle, rs_quiet_is_young.
- * Depends:  session.h, lookup.h.
+ * Provides: rs_quiet_hook, rs_quiet_hide, rs_quiet_settle, rs_quiet_is_young,
+ *           rs_quiet_classify.
+ * Depends:  session.h, lookup.h, maker.h.
  * Threads:  GIL held; the hook may be called by any thread at any time, also long after
  *           the update: then it forwards.
  * Invariants:
@@ -30,7 +31,13 @@ int rs_quiet_settle(rs_session *s);
 /* 1 if the class was made while `s` was prepared, as far as prepare can tell; else 0. */
 int rs_quiet_is_young(const rs_session *s, PyTypeObject *type);
 
-/* Type of the callable that stands in for the metaclass, for st->Maker_Type. */
-PyObject *rs_quiet_maker_type(void);
+typedef enum {
+    RS_INIT_NONE,  /* the class has none of its own */
+    RS_INIT_FIRES, /* young, or the standard library's */
+    RS_INIT_QUIET
+} rs_init_kind;
+
+/* What becomes of the __init_subclass__ that the class itself defines. */
+rs_init_kind rs_quiet_classify(const rs_session *s, PyTypeObject *type);
 
 #endif

@@ -31,8 +31,10 @@ make_builtins(rs_session *s)
     }
     real = PyModule_GetDict(module);
     s->real_import = Py_XNewRef(PyDict_GetItemWithError(real, names->__import__));
-    s->real_build_class = Py_XNewRef(PyDict_GetItemWithError(real, names->__build_class__));
-    s->real_lazy_import = Py_XNewRef(PyDict_GetItemWithError(real, names->__lazy_import__));
+    s->real_build_class = Py_XNewRef(
+        PyDict_GetItemWithError(real, names->__build_class__));
+    s->real_lazy_import = Py_XNewRef(
+        PyDict_GetItemWithError(real, names->__lazy_import__));
     if (s->real_import == NULL || s->real_build_class == NULL) {
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_ImportError, "builtins lacks __import__ or "
@@ -43,7 +45,8 @@ make_builtins(rs_session *s)
     s->builtins = rs_builtins_new(s, real);
     if (s->builtins == NULL || rs_imports_shadow(s, s->builtins, real) < 0 ||
         set_hook(s, names->__import__, rs_importhook_new(s), s->real_import) < 0 ||
-        set_hook(s, names->__build_class__, rs_quiet_hook(s), s->real_build_class) < 0) {
+        set_hook(s, names->__build_class__, rs_quiet_hook(s), s->real_build_class) <
+            0) {
         return -1;
     }
     if (s->real_lazy_import != NULL) {
@@ -188,10 +191,10 @@ run_parents(rs_session *s, const rs_unit *u)
 static int
 run_body(const rs_unit *u)
 {
-    PyObject *result =
-        u->code != NULL
-            ? PyEval_EvalCode(u->code, u->scratch, u->scratch)
-            : PyObject_CallMethod(u->loader, "exec_module", "O", u->scratch_module);
+    PyObject *result = u->code != NULL
+                           ? PyEval_EvalCode(u->code, u->scratch, u->scratch)
+                           : PyObject_CallMethod(u->loader, "exec_module", "O",
+                                                 u->scratch_module);
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }
@@ -214,9 +217,9 @@ bind_in_parent(rs_session *s, const rs_unit *u)
     }
     parent = rs_imports_unit(s, name, NULL);
     Py_DECREF(name);
-    return parent == NULL ? 0
-                          : rs_imports_bind_child(s, u->name,
-                                                  parent->phase == RS_UNIT_RUNNING);
+    return parent == NULL
+               ? 0
+               : rs_imports_bind_child(s, u->name, parent->phase == RS_UNIT_RUNNING);
 }
 
 int

@@ -25,8 +25,8 @@ static int
 asked_by_importlib(void)
 {
     PyObject *globals = PyEval_GetGlobals();
-    PyObject *importlib =
-        PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib");
+    PyObject *importlib = PyDict_GetItemString(PyImport_GetModuleDict(),
+                                               "_frozen_importlib");
     return globals != NULL && importlib != NULL && PyModule_Check(importlib) &&
            PyModule_GetDict(importlib) == globals;
 }
@@ -101,8 +101,8 @@ static PyObject *
 ask_snapshot(PyObject *self, const char *method)
 {
     PyObject *entries = snapshot(self);
-    PyObject *result =
-        entries != NULL ? PyObject_CallMethod(entries, method, NULL) : NULL;
+    PyObject *result = entries != NULL ? PyObject_CallMethod(entries, method, NULL)
+                                       : NULL;
     Py_XDECREF(entries);
     return result;
 }
@@ -200,8 +200,9 @@ proxy_richcompare(PyObject *self, PyObject *other, int op)
 {
     PyObject *left = resolve(self);
     PyObject *right = resolve(other);
-    PyObject *result =
-        left != NULL && right != NULL ? PyObject_RichCompare(left, right, op) : NULL;
+    PyObject *result = left != NULL && right != NULL
+                           ? PyObject_RichCompare(left, right, op)
+                           : NULL;
     Py_XDECREF(left);
     Py_XDECREF(right);
     return result;

@@ -39,7 +39,8 @@ redirect(view_data *view, PyObject *name, PyObject *value)
     }
     u = rs_imports_unit(s, full, &package);
     if (u != NULL && (value == NULL || value == u->module)) {
-        Py_XSETREF(value, rs_scratch_run(s, u) < 0 ? NULL : Py_NewRef(u->scratch_module));
+        Py_XSETREF(value,
+                   rs_scratch_run(s, u) < 0 ? NULL : Py_NewRef(u->scratch_module));
     } else if (package && value != NULL) {
         shown = rs_imports_present(s, full, value);
         Py_SETREF(value, shown);
@@ -61,8 +62,9 @@ make_dict(PyObject *self, view_data *view)
     while (result == 0 && PyDict_Next(copy, &pos, &key, &value)) {
         if (PyModule_Check(value) && PyUnicode_CheckExact(key)) {
             PyObject *full = full_name(view, key);
-            PyObject *shown =
-                full != NULL ? rs_imports_present(view->session, full, value) : NULL;
+            PyObject *shown = full != NULL
+                                  ? rs_imports_present(view->session, full, value)
+                                  : NULL;
             result = shown != NULL ? PyDict_SetItem(dict, key, shown) : -1;
             Py_XDECREF(full);
             Py_XDECREF(shown);
@@ -161,7 +163,8 @@ rs_view_type(void)
         {Py_tp_traverse, (void *)view_traverse},
         {Py_tp_clear, (void *)view_clear},
         {Py_tp_dealloc, (void *)view_dealloc},
-        {Py_tp_doc, (void *)"A live package, as a body that is being prepared sees it."},
+        {Py_tp_doc,
+         (void *)"A live package, as a body that is being prepared sees it."},
         {0, NULL},
     };
     PyType_Spec spec = {
