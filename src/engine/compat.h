@@ -193,20 +193,16 @@ rs_is_immortal(PyObject *op)
 #endif
 }
 
-/* Sets a local variable of a suspended frame. `locals` is PyFrame_GetLocals(frame): since
- * 3.13 a view of the variables, before a copy that has to be written back. 0 or -1. */
-static inline int
-rs_frame_set_local(PyFrameObject *frame, PyObject *locals, PyObject *name, PyObject *value)
+/* Call it after changing PyFrame_GetLocals(frame) of a suspended frame: since 3.13 that is
+ * a view of the variables, before a copy that has to be written back. */
+static inline void
+rs_frame_write_locals(PyFrameObject *frame)
 {
-    int result = PyObject_SetItem(locals, name, value);
 #if PY_VERSION_HEX < 0x030D0000
-    if (result == 0) {
-        PyFrame_LocalsToFast(frame, 0);
-    }
+    PyFrame_LocalsToFast(frame, 0);
 #else
     (void)frame;
 #endif
-    return result;
 }
 
 /* Does the dict keep its values elsewhere: in an instance, or beside shared keys? */

@@ -149,8 +149,11 @@ rewrite_locals(rs_rewrite *r, PyFrameObject *frame)
         PyObject *item = PyList_GET_ITEM(items, i);
         PyObject *to = rs_idmap_get(r->map, PyTuple_GET_ITEM(item, 1));
         if (to != NULL) {
-            result = rs_frame_set_local(frame, locals, PyTuple_GET_ITEM(item, 0), to);
+            result = PyObject_SetItem(locals, PyTuple_GET_ITEM(item, 0), to);
         }
+    }
+    if (result == 0) {
+        rs_frame_write_locals(frame);
     }
     Py_XDECREF(items);
     Py_XDECREF(locals);
