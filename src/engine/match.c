@@ -404,6 +404,7 @@ match_property(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObjec
 #define MAX_CHILDREN 16
 
 typedef struct {
+    const rs_state *st;
     PyObject *items[MAX_CHILDREN];
     int count;
 } child_list;
@@ -412,7 +413,8 @@ static int
 collect_child(PyObject *op, void *arg)
 {
     child_list *list = arg;
-    if (PyFunction_Check(op) && list->count < MAX_CHILDREN) {
+    if ((PyFunction_Check(op) || rs_is_wrapper(list->st, op)) &&
+        list->count < MAX_CHILDREN) {
         list->items[list->count++] = op;
     }
     return 0;
@@ -424,7 +426,7 @@ static int
 match_children(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
                PyObject *donor, int depth)
 {
-    child_list a = {{NULL}, 0}, b = {{NULL}, 0};
+    child_list a = {s->st, {NULL}, 0}, b = {s->st, {NULL}, 0};
     rs_wrapper_visit(live, collect_child, &a);
     rs_wrapper_visit(donor, collect_child, &b);
     for (int i = 0; a.count == b.count && i < a.count; i++) {
@@ -440,6 +442,7 @@ static int
 match_wrapper(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
               PyObject *donor, int depth)
 {
+    int same;
     if (rs_session_live(s, (PyObject *)Py_TYPE(donor)) != (PyObject *)Py_TYPE(live)) {
         if (Py_TYPE(live) == s->st->lru_cache_type && PyList_Append(s->caches, live) < 0) {
             return -1;
@@ -453,17 +456,18 @@ match_wrapper(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject
     } else if (match_children(s, scope, qualname, live, donor, depth) < 0) {
         return -1;
     }
-    if (rs_idmap_has(&s->claimed, live) || !rs_idmap_has(&s->young, donor) ||
-        (rs_is_wrapper(s->st, live) && rs_match_foreign(s, scope->unit, live))) {
+    if (rs_idmap_has(&s->claimed, live) || !rs_idmap_has(&s->young, donor)) {
+        return 0;
+    }
+    same = rs_wrapper_same(s, live, donor);
+    if (!same && rs_is_wrapper(s->st, live) && rs_match_foreign(s, scope->unit, live)) {
         return 0;
     }
     if (Py_TYPE(live) == s->st->lru_cache_type && PyList_Append(s->caches, live) < 0) {
         return -1;
     }
-    if (!rs_wrapper_same(s, live, donor)) {
-        if (!rs_rewrap_can(s->st, live, donor)) {
-            return 0;
-        }
+    if (!same && !rs_rewrap_can(s->st, live, donor)) {
+        return 0;
     }
     if (rs_idmap_set(&s->rewraps, live, donor) < 0) {
         return -1;

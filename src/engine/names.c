@@ -213,21 +213,27 @@ both_generated(const rs_unit *u, PyObject *live, PyObject *donor)
            rs_same_text(RS_CODE(a)->co_qualname, RS_CODE(b)->co_qualname);
 }
 
-/* Is `donor` a value that another updated module has a name for? */
+/* Is `donor` a value that another updated module has a name for? 2 if `live` is what that
+ * name means now, so that the binding only follows. */
 static int
-comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *donor)
+comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *live, PyObject *donor)
 {
+    int found = 0;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         Py_ssize_t pos = 0;
-        PyObject *value;
+        PyObject *name, *value;
         while (&s->units[i] != unit &&
-               PyDict_Next(s->units[i].scratch, &pos, NULL, &value)) {
-            if (value == donor) {
-                return 1;
+               PyDict_Next(s->units[i].scratch, &pos, &name, &value)) {
+            if (value != donor) {
+                continue;
             }
+            if (PyDict_GetItemWithError(s->units[i].live, name) == live) {
+                return 2;
+            }
+            found = 1;
         }
     }
-    return 0;
+    return found;
 }
 
 /* Did the program, not a source, bind the name to what is live there? 1, 0, -1. */
@@ -237,6 +243,10 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObje
 {
     const rs_unit *u = scope->unit;
     PyObject *old_body = rs_body_of(u->known_code, scope->prefix);
+    int from_unit = kind == RS_KIND_BINDING ? comes_from_unit(s, u, live, donor) : 0;
+    if (from_unit == 2) {
+        return 0;
+    }
     if (rs_match_foreign(s, u, live) && !both_generated(u, live, donor)) {
         return 1;
     }
@@ -244,7 +254,7 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObje
         /* the old source had a definition there, and now there is data */
         return rs_body_defines(old_body, qualname);
     }
-    if (kind == RS_KIND_BINDING && !comes_from_unit(s, scope->unit, donor)) {
+    if (kind == RS_KIND_BINDING && !from_unit) {
         /* nothing changed in the source that could have changed the binding */
         return rs_body_is_same(old_body, rs_body_of(u->code, scope->prefix));
     }

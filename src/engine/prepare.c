@@ -160,6 +160,9 @@ rs_prepare_take_back(rs_session *s)
     Py_ssize_t notices = PyList_GET_SIZE(s->notices);
     PyObject *pending = PyErr_GetRaisedException();
     rs_leaks_take_back(s);
+    if (s->builtins != NULL && empty_typing_caches() < 0) {
+        PyErr_WriteUnraisable(NULL);
+    }
     hide_classes(s);
     if (s->imports != NULL && rs_imports_take_back(s) < 0) {
         PyErr_WriteUnraisable(NULL);
