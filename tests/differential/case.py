@@ -167,7 +167,12 @@ def step_of(case, live, history, new, version):
                 f"{name}.{path}"
             )
         for feature in module.features:
-            probes += [[fill(use.text, name), use.expect] for use in feature.uses()]
+            probes += [
+                [fill(use.text, name), use.expect]
+                for use in feature.uses_after(
+                    [past[name].feature(feature.name) for past in history]
+                )
+            ]
             patches += [
                 fill(text, name) for text in getattr(feature, "aligned", list)()
             ]

@@ -222,7 +222,10 @@ class Walk:
                 self.lines[f"{path}.{name}"] = text
             elif name == "cache_parameters":
                 self.lines[f"{path}.{name}"] = str(names[name]())
-            elif name != "_inverted_":  # an Enum's cache
+            elif name not in (
+                "_inverted_",
+                "made",
+            ):  # caches of an Enum; what __init__ of either version set
                 self.visit(f"{path}.{name}", names[name])
 
     def klass(self, path, cls):

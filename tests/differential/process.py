@@ -105,12 +105,12 @@ class World:
         """path -> (object, kind) of every function and class that lives where its qualified name says."""
         found = {}
         for path in paths:
-            value = resolve(self.modules, path)
-            value = getattr(value, "__func__", value)
+            raw = resolve(self.modules, path)
+            value = getattr(raw, "__func__", raw)
             is_definition = isinstance(value, (type, types.FunctionType))
             # `_` is whatever singledispatch.register() was used for last
             if is_definition and path_of(value) == path and value.__name__ != "_":
-                kind = type if isinstance(value, type) else types.FunctionType
+                kind = type if isinstance(value, type) else type(raw)
                 found[path] = (value, kind)
         return found
 

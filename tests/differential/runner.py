@@ -266,7 +266,7 @@ def valid_case(seed, wanted):
 
     Random bases have no consistent order now and then; more than that is a fault here.
     """
-    for attempt in ("", ".1", ".2", ".3"):
+    for attempt in ("", *(f".{number}" for number in range(10))):
         case = generate(seed + attempt, wanted)
         verdict = try_case(case)
         if not verdict.invalid:

@@ -1,6 +1,7 @@
 """Classes and what stands in them."""
 
 import dataclasses
+import re
 
 from .data import literal
 from .feature import Datum, Edit, Feature, Use, indent, other
@@ -628,10 +629,18 @@ class Class(Feature):
                 return []
             if len({(one.family(), one.decorator) for one in chain}) > 1:
                 return [Use("call(H, 5)", "any")]
+        uses = self.held_uses(key)
         if key == "subclass" and len({one.metaclass for one in (*history, self)}) > 1:
             # classes that exist keep their metaclass
-            return [use for use in self.held_uses(key) if "hello" not in use.text]
-        return self.held_uses(key)
+            uses = [use for use in uses if "hello" not in use.text]
+        # an instance keeps what a cached_property stored in it
+        stored = {
+            one.name
+            for cls in history
+            for one in cls.members_
+            if getattr(one, "kind", "") == "cached"
+        }
+        return [use for use in uses if not stored & set(re.findall(r"\w+", use.text))]
 
     def touches(self, rng):
         return [("instance", f"H.n = {rng.randint(50, 59)}")]

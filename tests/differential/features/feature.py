@@ -69,6 +69,10 @@ class Feature:
         """Expressions to try through the module."""
         return []
 
+    def uses_after(self, history):
+        """The same after updates from the versions in `history` (None where it wasn't there)."""
+        return self.uses()
+
     def holds(self):
         """key -> expression that takes a reference."""
         return {}

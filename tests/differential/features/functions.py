@@ -239,14 +239,14 @@ class Function(Feature):
             other and self.shape() != "function"
         ):
             return self.after_other_kind(key)
-        if any(one.attribute and not self.attribute for one in history):
-            return [use for use in self.held_uses(key) if "D(" not in use.text]
         if self.shape().startswith("Wrapper"):
             return [
                 use
                 for use in self.held_uses(key)
                 if use.expect == "fresh" and "D(" not in use.text
             ]
+        if any(one.attribute and not self.attribute for one in history):
+            return [use for use in self.held_uses(key) if "D(" not in use.text]
         return self.held_uses(key)
 
     def after_other_kind(self, key):

@@ -166,7 +166,12 @@ class {self.name}({self.where}.{self.target}):
         ]
 
     def members(self):
-        return {self.name: "must", self.where: "may", f"{self.name}.further": "must"}
+        return {
+            self.name: "must",
+            self.where: "may",
+            f"{self.name}.further": "must",
+            f"{self.name}.hooked": "may",
+        }
 
 
 @dataclasses.dataclass(frozen=True)

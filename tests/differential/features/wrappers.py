@@ -54,9 +54,15 @@ class Dispatch(Feature):
         return found
 
     def uses(self):
+        return [Use(f"M.{self.name}({value})") for value in VALUES.values()]
+
+    def uses_after(self, history):
+        # what was registered once and is gone from the source goes on or not
+        was = {kind for one in history if one for kind, _ in one.cases}
+        loose = {VALUES[kind] for kind in was - set(dict(self.cases))}
         return [
-            Use(f"M.{self.name}({value})")
-            for value in ("1", "'s'", "[2]", "{3: 4}", "5.5", "None")
+            Use(f"M.{self.name}({value})", "any" if value in loose else "fresh")
+            for value in VALUES.values()
         ]
 
     def holds(self):
@@ -70,30 +76,29 @@ class Dispatch(Feature):
         if key == "case":
             return [Use("H(1)")]
         held = "H" if key == "function" else f"holder.M_{self.name}"
-        return [
-            Use(f"{held}(1)"),
-            Use(f"{held}('s')"),
-            Use(f"{held}([2])"),
-            Use(f"{held} is M.{self.name}", "=bool True"),
-        ]
+        found = [Use(f"{held}({VALUES[kind]})") for kind, _ in self.cases]
+        return [*found, Use(f"{held} is M.{self.name}", "=bool True")]
 
     def held_after(self, history, key):
-        if (
-            key == "case"
-            and len(
-                {
-                    "int" in dict(one.cases)
-                    for one in (*history, self)
-                    if isinstance(one, Dispatch)
-                }
-            )
-            > 1
-        ):
+        chain = [*history, self]
+        if not all(isinstance(one, Dispatch) for one in chain):
             return []
-        return super().held_after(history, key)
+        if key == "case" and len({"int" in dict(one.cases) for one in chain}) > 1:
+            return []
+        return self.held_uses(key)
 
     def loose(self, old):
         return {f"{self.name}", "_"}
+
+
+VALUES = {
+    "int": "1",
+    "str": "'s'",
+    "list": "[2]",
+    "dict": "{3: 4}",
+    "float": "5.5",
+    "object": "None",
+}
 
 
 @dataclasses.dataclass(frozen=True)
