@@ -25,13 +25,14 @@ typedef struct {
     rs_idmap survivors;     /* young object -> itself */
     const void **addresses; /* sorted; between start and stop of a collection */
     Py_ssize_t n_addresses;
-    Py_ssize_t before;      /* collections when it began */
+    Py_ssize_t before; /* collections when it began */
     Py_ssize_t seen;
     int failed; /* no memory in the callback */
 } rs_gcwatch;
 
 /* `self` is what owns `w`, `gc` the module. Makes the marker last. 0 or -1. */
-int rs_gcwatch_begin(rs_gcwatch *w, PyObject *self, PyObject *gc, PyMethodDef *callback);
+int rs_gcwatch_begin(rs_gcwatch *w, PyObject *self, PyObject *gc,
+                     PyMethodDef *callback);
 /* Also when not begun. Keeps a pending exception. */
 void rs_gcwatch_end(rs_gcwatch *w);
 

@@ -65,7 +65,27 @@ engine_record_imports(PyObject *engine, PyObject *excluded)
     return rs_recorder_install(engine, excluded) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+#ifdef RS_CHECKS
+PyDoc_STRVAR(fail_after_doc, "_fail_after(n, /)\n--\n\n"
+                             "Commits fail at their n-th operation (0 is the first) from "
+                             "now on; -1: none does.\nOnly in builds for tests.");
+
+static PyObject *
+engine_fail_after(PyObject *engine, PyObject *n)
+{
+    Py_ssize_t number = PyNumber_AsSsize_t(n, PyExc_OverflowError);
+    if (number == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    rs_state_of(engine)->fail_after = number;
+    Py_RETURN_NONE;
+}
+#endif
+
 static PyMethodDef engine_methods[] = {
+#ifdef RS_CHECKS
+    {"_fail_after", engine_fail_after, METH_O, fail_after_doc},
+#endif
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
      reload_doc},

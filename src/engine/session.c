@@ -147,7 +147,7 @@ rs_session_new(PyObject *engine, rs_state *st)
     s->st = st;
     s->engine = Py_NewRef(engine);
     s->thread = PyThread_get_thread_ident();
-    s->journal.fail_after = -1;
+    s->journal.fail_after = st->fail_after;
     s->first_imports = PyList_New(0);
     s->caches = PyList_New(0);
     s->abcs = PyList_New(0);

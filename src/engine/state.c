@@ -210,6 +210,7 @@ int
 rs_state_init(rs_state *st)
 {
     st->own_version = UINT32_MAX;
+    st->fail_after = -1;
     st->lock = PyThread_allocate_lock();
     if (st->lock == NULL) {
         PyErr_NoMemory();

@@ -130,6 +130,7 @@ typedef struct {
     PyObject *known;     /* dict: module name -> code object of the source that is live */
     PyObject *excluded;  /* recorder.c: tuple of folders whose modules are not recorded */
     PyObject *leftovers; /* list of (weakref live, weakref donor): rule 11 */
+    Py_ssize_t fail_after; /* tests: which operation of a commit fails; -1: none */
     uint32_t own_version; /* the next function version that the engine hands out itself,
                              counted down from the top; CPython counts up from 1 */
 } rs_state;
