@@ -172,16 +172,8 @@ reach_attribute(void *arg, PyObject *object, PyObject *name)
 {
     struct rs_leaks *leaks = arg;
     rs_snapshot snap;
-    PyObject *value;
     int result = rs_snapshot_take_attribute(&snap, object, name);
-    if (result != 1) {
-        return result;
-    }
-    value = snap.held;
-    if (add_snapshot(leaks, &snap) < 0) {
-        return -1;
-    }
-    return value != NULL ? rs_reach_container(&leaks->reach, value) : 0;
+    return result == 1 ? add_snapshot(leaks, &snap) : result;
 }
 
 static const rs_reach_visitor visitor = {reach_dict, reach_container, reach_attribute};
@@ -375,6 +367,7 @@ rs_leaks_holds(const rs_session *s, const PyObject *op)
     }
     count = rs_writes_holds(&leaks->writes, op);
     count += 2 * rs_idmap_has(&leaks->reach.seen, op);
+    count += rs_idmap_has(&leaks->reach.types, op);
     count += 2 * rs_idmap_has(&leaks->constants, op);
     for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
         const rs_snapshot *snap = &leaks->snapshots[i];

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "snapshot.h"
+
 /* How many steps from a module: a submodule's class's container is three. */
 #define MAX_DEPTH 3
 
@@ -25,6 +27,30 @@ collect_names(PyObject *names, PyObject *code)
     return 0;
 }
 
+/* Attributes that the body sets, and functions that it defines; methods set those of
+ * instances that are as new as they are. */
+static int
+collect_stored(rs_reach *r, PyObject *code, int in_class)
+{
+    PyObject *constants = RS_CODE(code)->co_consts;
+    if (rs_attrs_stored(&r->opcodes, code, r->stored) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(constants, i);
+        int is_function;
+        if (!PyCode_Check(constant)) {
+            continue;
+        }
+        is_function = (RS_CODE(constant)->co_flags & CO_OPTIMIZED) != 0;
+        if (!(in_class && is_function) &&
+            collect_stored(r, constant, in_class || !is_function) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int
 rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, void *arg)
 {
@@ -33,13 +59,15 @@ rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, void 
     r->visitor = visitor;
     r->arg = arg;
     r->names = PySet_New(NULL);
-    if (r->names == NULL) {
+    r->stored = PySet_New(NULL);
+    if (r->names == NULL || r->stored == NULL || rs_attrs_open(&r->opcodes) < 0) {
         return -1;
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (s->units[i].code == NULL) {
             r->all_names = 1;
-        } else if (collect_names(r->names, s->units[i].code) < 0) {
+        } else if (collect_names(r->names, s->units[i].code) < 0 ||
+                   collect_stored(r, s->units[i].code, 0) < 0) {
             return -1;
         }
     }
@@ -50,7 +78,9 @@ void
 rs_reach_clear(rs_reach *r)
 {
     Py_CLEAR(r->names);
+    Py_CLEAR(r->stored);
     rs_idmap_clear(&r->seen);
+    rs_idmap_clear(&r->types);
 }
 
 /* 1 and remembered if `op` is to be visited; 0 if it was, or there are too many; -1. */
@@ -225,53 +255,117 @@ see_attributes(rs_reach *r, PyObject *object, PyObject *names)
     return result < 0 ? -1 : 0;
 }
 
-/* The names that methods of `type` use which the body may call: those it names, and those
- * that operators call. Adds them to the set `names`. */
+/* Adds to `names` the attributes that methods in a class's dict set which the body may
+ * call: those it names, and those that operators call. */
 static int
-collect_method_names(rs_reach *r, PyTypeObject *type, PyObject *names)
+add_stored_by_methods(rs_reach *r, PyObject *dict, PyObject *names)
 {
     PyObject *key, *value;
-    PyObject *mro = type->tp_mro;
-    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
-        Py_ssize_t pos = 0;
-        PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(mro, i));
-        PyObject *dict;
-        if (!PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
-            continue;
+    Py_ssize_t pos = 0;
+    while (PyDict_Next(dict, &pos, &key, &value)) {
+        int found = PyUnicode_CheckExact(key) && PyFunction_Check(value);
+        if (found && !r->all_names && PyUnicode_READ_CHAR(key, 0) != '_') {
+            found = PySet_Contains(r->names, key);
         }
-        dict = PyType_GetDict(base);
-        while (PyDict_Next(dict, &pos, &key, &value)) {
-            int found = PyUnicode_CheckExact(key) && PyFunction_Check(value);
-            if (found && !r->all_names && PyUnicode_READ_CHAR(key, 0) != '_') {
-                found = PySet_Contains(r->names, key);
-            }
-            if (found > 0) {
-                found = collect_names(names, PyFunction_GET_CODE(value));
-            }
-            if (found < 0) {
-                Py_DECREF(dict);
-                return -1;
-            }
+        if (found > 0) {
+            found = rs_attrs_stored(&r->opcodes, PyFunction_GET_CODE(value), names);
         }
-        Py_DECREF(dict);
+        if (found < 0) {
+            return -1;
+        }
     }
     return 0;
+}
+
+/* The attributes that may be set on instances of `type`: a set, borrowed. */
+static PyObject *
+attributes_of(rs_reach *r, PyTypeObject *type)
+{
+    int result;
+    PyObject *mro = type->tp_mro;
+    PyObject *names = rs_idmap_get(&r->types, type);
+    if (names != NULL) {
+        return names;
+    }
+    names = PySet_New(r->stored);
+    if (names == NULL) {
+        return NULL;
+    }
+    result = rs_idmap_set(&r->types, (PyObject *)type, names);
+    Py_DECREF(names); /* the map has it */
+    for (Py_ssize_t i = 0; result == 0 && mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(mro, i));
+        if (PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
+            PyObject *dict = PyType_GetDict(base);
+            result = add_stored_by_methods(r, dict, names);
+            Py_DECREF(dict);
+        }
+    }
+    return result == 0 ? names : NULL;
+}
+
+static int
+append_referent(PyObject *op, void *list)
+{
+    return PyList_Append(list, op);
+}
+
+/* Is `dict`, to which the instance refers, its own __dict__? Then it has the attributes. */
+static int
+is_own_dict(PyObject *object, PyObject *dict)
+{
+    PyObject *key, *value, *attribute;
+    Py_ssize_t pos = 0;
+    int result;
+    if (!PyDict_CheckExact(dict) || !PyDict_Next(dict, &pos, &key, &value) ||
+        !PyUnicode_CheckExact(key)) {
+        return 0;
+    }
+    result = rs_snapshot_read(object, key, &attribute);
+    if (result == 1) {
+        result = attribute == value;
+        Py_XDECREF(attribute);
+    }
+    return result;
+}
+
+/* The containers that an instance refers to, by whatever name. */
+static int
+see_referents(rs_reach *r, PyObject *object)
+{
+    traverseproc traverse = Py_TYPE(object)->tp_traverse;
+    PyObject *referents = PyList_New(0);
+    int result = referents != NULL ? 0 : -1;
+    if (result == 0 && traverse != NULL) {
+        result = traverse(object, append_referent, referents);
+    }
+    for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(referents); i++) {
+        PyObject *referent = PyList_GET_ITEM(referents, i);
+        result = see_container(r, referent);
+        if (result == 1 && PyDict_Check(referent)) {
+            result = is_own_dict(object, referent);
+            if (result == 1) {
+                result = see_containers(r, referent, NULL);
+            }
+        }
+    }
+    Py_XDECREF(referents);
+    return result < 0 ? -1 : 0;
 }
 
 static int
 see_instance(rs_reach *r, PyObject *object)
 {
-    int result = -1;
     PyObject *names;
     if (!PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)) {
         return 0;
     }
-    names = PySet_New(r->names);
-    if (names != NULL && collect_method_names(r, Py_TYPE(object), names) == 0) {
-        result = see_attributes(r, object, names);
+    names = attributes_of(r, Py_TYPE(object));
+    if (names == NULL || see_referents(r, object) < 0 ||
+        see_attributes(r, object, names) < 0) {
+        return -1;
     }
-    Py_XDECREF(names);
-    return result < 0 ? -1 : see_class_containers(r, Py_TYPE(object));
+    return see_class_containers(r, Py_TYPE(object));
 }
 
 static int
@@ -364,10 +458,4 @@ int
 rs_reach_module(rs_reach *r, PyObject *module)
 {
     return see_module(r, module, 1);
-}
-
-int
-rs_reach_container(rs_reach *r, PyObject *value)
-{
-    return see_container(r, value) < 0 ? -1 : 0;
 }

@@ -1,7 +1,7 @@
 /* reach.h -- the live objects that a module body can change through the names it reads.
  * Owns:     the set of names, the objects that were seen already.
- * Provides: rs_reach_open, rs_reach_module, rs_reach_container, rs_reach_clear.
- * Depends:  session.h.
+ * Provides: rs_reach_open, rs_reach_module, rs_reach_clear.
+ * Depends:  session.h, attrs.h.
  * Threads:  the updating thread. Runs no user code: namespaces are read directly.
  * Invariants:
  *   E1  one attribute step (DESIGN rule 2), and what the functions and methods that are
@@ -14,10 +14,11 @@
 #ifndef RS_REACH_H
 #define RS_REACH_H
 
+#include "attrs.h"
 #include "session.h"
 
 #define RS_REACH_MAX 4000
-#define RS_REACH_MAX_ATTRIBUTES 20000
+#define RS_REACH_MAX_ATTRIBUTES 10000
 
 typedef struct {
     /* A dict whose writes matter. `type` if it is a class's; of a foreign module's only
@@ -25,7 +26,7 @@ typedef struct {
     int (*dict)(void *arg, PyObject *dict, PyTypeObject *type, int foreign);
     /* A list, set, deque or bytearray. */
     int (*container)(void *arg, PyObject *container);
-    /* An attribute that an instance may have; give its value to rs_reach_container. */
+    /* An attribute that an instance may have, and that a body may set. */
     int (*attribute)(void *arg, PyObject *object, PyObject *name);
 } rs_reach_visitor;
 
@@ -33,9 +34,12 @@ typedef struct {
     rs_session *s;
     const rs_reach_visitor *visitor;
     void *arg;
-    PyObject *names; /* set of str: what bodies and the functions in them read */
-    int all_names;   /* a unit's code is not known: it may read anything */
+    PyObject *names;  /* set of str: what bodies and the functions in them read */
+    PyObject *stored; /* set of str: attributes that they set */
+    int all_names;    /* a unit's code is not known: it may read anything */
+    rs_attrs_opcodes opcodes;
     rs_idmap seen;
+    rs_idmap types; /* class -> set of str: attributes that its methods set */
     Py_ssize_t attributes; /* that were looked at */
     Py_ssize_t missed;     /* what was left out because of the limits */
 } rs_reach;
@@ -45,9 +49,6 @@ int rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, v
 
 /* Visits what can be reached through `module`. 0 or -1. */
 int rs_reach_module(rs_reach *r, PyObject *module);
-
-/* Visits `value` if it is a container. 0 or -1. */
-int rs_reach_container(rs_reach *r, PyObject *value);
 
 void rs_reach_clear(rs_reach *r);
 

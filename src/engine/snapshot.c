@@ -90,10 +90,8 @@ class_attribute(PyTypeObject *type, PyObject *name)
     return NULL;
 }
 
-/* 1 and *value (new reference, NULL: the instance has none of its own); 0 if reading
- * would run code; -1. */
-static int
-read_attribute(PyObject *object, PyObject *name, PyObject **value)
+int
+rs_snapshot_read(PyObject *object, PyObject *name, PyObject **value)
 {
     PyObject *of_class = class_attribute(Py_TYPE(object), name);
     *value = NULL;
@@ -123,7 +121,7 @@ rs_snapshot_take_attribute(rs_snapshot *snap, PyObject *object, PyObject *name)
     int result;
     memset(snap, 0, sizeof(*snap));
     snap->kind = RS_SNAPSHOT_ATTRIBUTE;
-    result = read_attribute(object, name, &snap->held);
+    result = rs_snapshot_read(object, name, &snap->held);
     if (result == 1) {
         snap->object = Py_NewRef(object);
         snap->name = Py_NewRef(name);
@@ -209,7 +207,7 @@ static int
 compare_attribute(rs_snapshot *snap)
 {
     PyObject *value;
-    int result = read_attribute(snap->object, snap->name, &value);
+    int result = rs_snapshot_read(snap->object, snap->name, &value);
     if (result == 1) {
         result = value != snap->held;
         if (result == 1) {
@@ -364,7 +362,7 @@ static int
 restore_attribute(const rs_snapshot *snap, rs_made_test made, void *arg)
 {
     PyObject *value;
-    int result = read_attribute(snap->object, snap->name, &value);
+    int result = rs_snapshot_read(snap->object, snap->name, &value);
     if (result != 1) {
         return result;
     }
