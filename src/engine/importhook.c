@@ -412,28 +412,37 @@ import_updated(const import_call *call)
     return import_from(call, leaf);
 }
 
-static PyObject *
-import_mine(rs_session *s, PyObject *args, PyObject *kwargs)
+/* Fills `call` (call->full is owned). 1 if the name leads into or through what is updated,
+ * 0 if the real import has to see to it, -1. */
+static int
+read_call(import_call *call, PyObject *args, PyObject *kwargs)
 {
     static const char *const keywords[] = {"name",     "globals", "locals",
                                            "fromlist", "level",   NULL};
-    import_call call = {s, NULL, Py_None, Py_None, Py_None, 0, NULL};
-    int part = 0;
-    PyObject *result;
+    call->globals = call->locals = call->fromlist = Py_None;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOi:__import__",
-                                     (char **)keywords, &call.name, &call.globals,
-                                     &call.locals, &call.fromlist, &call.level) ||
-        !PyUnicode_CheckExact(call.name) || call.level < 0) {
+                                     (char **)keywords, &call->name, &call->globals,
+                                     &call->locals, &call->fromlist, &call->level) ||
+        !PyUnicode_CheckExact(call->name) || call->level < 0) {
         PyErr_Clear();
-    } else {
-        call.full = absolute_name(s, call.name, call.globals, call.level);
-        part = call.full != NULL ? takes_part(s, call.full) : 0;
+        return 0;
     }
-    if (part < 0 || PyErr_Occurred()) {
-        result = NULL;
-    } else if (part > 0) {
+    call->full = absolute_name(call->session, call->name, call->globals, call->level);
+    if (call->full == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    return takes_part(call->session, call->full);
+}
+
+static PyObject *
+import_mine(rs_session *s, PyObject *args, PyObject *kwargs)
+{
+    import_call call = {.session = s};
+    PyObject *result = NULL;
+    int part = read_call(&call, args, kwargs);
+    if (part > 0) {
         result = import_updated(&call);
-    } else {
+    } else if (part == 0) {
         result = call_real(s, args, kwargs);
         if (result != NULL && show_to_leaks(&call, result) < 0) {
             Py_CLEAR(result);
@@ -453,12 +462,39 @@ import_hook(PyObject *self, PyObject *args, PyObject *kwargs)
     return import_mine(s, args, kwargs);
 }
 
+/* `lazy from module import ...` of a loaded module is not lazy: the real one hands out the
+ * live module. Asked without the names it makes a lazy object, of which the interpreter
+ * makes one for each name. */
+static PyObject *
+lazy_mine(rs_session *s, PyObject *args, PyObject *kwargs)
+{
+    import_call call = {.session = s};
+    PyObject *result = NULL, *changed = NULL;
+    int part = read_call(&call, args, kwargs);
+    if (part > 0) {
+        changed = Py_BuildValue("(OOOOi)", call.name, call.globals, call.locals,
+                                Py_None, call.level);
+    }
+    if (part == 0) {
+        result = rs_scratch_forward("__lazy_import__", args, kwargs);
+    } else if (changed != NULL) {
+        result = rs_scratch_forward("__lazy_import__", changed, NULL);
+    }
+    Py_XDECREF(changed);
+    Py_XDECREF(call.full);
+    return result;
+}
+
 /* The lazy object keeps the private builtins, and resolves through their __import__: the
  * hook above. In C since only the caller of the real one may be a module (hazard 23). */
 static PyObject *
-lazy_hook(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs)
+lazy_hook(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    return rs_scratch_forward("__lazy_import__", args, kwargs);
+    rs_session *s = (rs_session *)self;
+    if (!rs_imports_mine(s)) {
+        return rs_scratch_forward("__lazy_import__", args, kwargs);
+    }
+    return lazy_mine(s, args, kwargs);
 }
 
 static PyMethodDef hooks[] = {
@@ -477,5 +513,11 @@ rs_importhook_new(rs_session *s)
 PyObject *
 rs_importhook_new_lazy(rs_session *s)
 {
+#ifndef RS_WITHOUT_CURE_23
     return PyCFunction_New(&hooks[1], (PyObject *)s);
+#else
+    (void)s;
+    return PyRun_String("lambda *args, **kwargs: __lazy_import__(*args, **kwargs)",
+                        Py_eval_input, PyEval_GetBuiltins(), PyEval_GetBuiltins());
+#endif
 }
