@@ -1,5 +1,6 @@
 #include "function.h"
 
+#include "lines.h"
 #include "same.h"
 
 PyObject *
@@ -88,7 +89,7 @@ static int
 report_function(rs_session *s, const rs_pair *pair)
 {
     PyFunctionObject *live = RS_FUNCTION(pair->live), *donor = RS_FUNCTION(pair->donor);
-    int line = RS_CODE(donor->func_code)->co_firstlineno;
+    int line = rs_line_of_function(pair->unit, pair->qualname, pair->donor);
     int relation = rs_same_code(live->func_code, donor->func_code);
     if (relation < 0) {
         return -1;

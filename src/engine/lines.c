@@ -131,6 +131,25 @@ rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *nam
 }
 
 int
+rs_line_of_function(const rs_unit *u, PyObject *qualname, PyObject *func)
+{
+    PyObject *body = NULL, *prefix, *code = RS_FUNCTION(func)->func_code;
+    Py_ssize_t end = PyUnicode_GET_LENGTH(qualname);
+    Py_ssize_t dot = PyUnicode_FindChar(qualname, '.', 0, end, -1);
+    if (rs_same_text(RS_CODE(code)->co_filename, u->filename)) {
+        return RS_CODE(code)->co_firstlineno;
+    }
+    prefix = dot > 0 ? PyUnicode_Substring(qualname, 0, dot) : NULL;
+    if (prefix != NULL) {
+        body = rs_body_of(u->code, prefix);
+        Py_DECREF(prefix);
+    } else {
+        PyErr_Clear(); /* only a line number */
+    }
+    return body != NULL ? RS_CODE(body)->co_firstlineno : 0;
+}
+
+int
 rs_body_imports(rs_session *s, PyObject *body, PyObject *name)
 {
     PyObject *note = body != NULL ? note_of(s, body, name) : NULL;

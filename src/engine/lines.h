@@ -1,6 +1,6 @@
 /* lines.h -- where the new source binds a name.
  * Owns:     s->lines: body code -> dict name -> (line, by import), made when first asked for.
- * Provides: rs_body_of, rs_line_of_name, rs_body_imports, rs_body_defines,
+ * Provides: rs_body_of, rs_line_of_name, rs_line_of_function, rs_body_imports, rs_body_defines,
  *           rs_body_is_same.
  * Depends:  session.h, same.h, the module `opcode` of the standard library.
  * Threads:  the GIL is held; may import `opcode`.
@@ -17,6 +17,10 @@ PyObject *rs_body_of(PyObject *code, PyObject *qualname);
 /* The last line of the new source that binds `name` in the module, or in the class
  * `prefix`; 0 if it is not known. -1 on error. */
 int rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *name);
+
+/* The line of a function that is called `qualname`; the line of its class if the source
+ * does not hold its code, because dataclass() or its like generated it; or 0. */
+int rs_line_of_function(const rs_unit *u, PyObject *qualname, PyObject *func);
 
 /* Does the body bind `name` by an import? 1, 0, -1. */
 int rs_body_imports(rs_session *s, PyObject *body, PyObject *name);

@@ -254,6 +254,23 @@ done:
     return result;
 }
 
+/* Frames that go on in a scratch namespace see what lives, and hold no donors. */
+static int
+fill_borrowed(rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        Py_ssize_t pos = 0;
+        PyObject *name, *value, *scratch = s->units[i].scratch;
+        while (s->units[i].borrowed && PyDict_Next(scratch, &pos, &name, &value)) {
+            PyObject *live = rs_session_live(s, value);
+            if (live != value && PyDict_SetItem(scratch, name, live) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* What has to be done once the new contents live. It can fail only for want of memory, or
  * because a cache's value raised while it was dropped: the update stands, and says so. */
 static void
@@ -262,7 +279,8 @@ settle(rs_session *s)
     int (*const steps[])(rs_session *) = {empty_lru_caches,       rs_class_join_abcs,
                                           rs_monitoring_move,     refresh_linecache,
                                           rs_leftovers_remember,  rs_source_remember,
-                                          find_lagging,           rs_frames_bury};
+                                          find_lagging,           rs_frames_bury,
+                                          fill_borrowed};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (steps[i](s) < 0) {
             PyErr_WriteUnraisable(s->update);
