@@ -462,25 +462,65 @@ import_hook(PyObject *self, PyObject *args, PyObject *kwargs)
     return import_mine(s, args, kwargs);
 }
 
+/* A lazy object for the module `full`. Asked for `pkg.sub` without names, the real lazy
+ * import makes one for `pkg`; only the statement makes one of a lazy object's attribute. */
+static PyObject *
+make_lazy(const import_call *call, PyObject *full)
+{
+    rs_session *s = call->session;
+    Py_ssize_t length = PyUnicode_GET_LENGTH(full);
+    Py_ssize_t dot = PyUnicode_FindChar(full, '.', 0, length, -1);
+    PyObject *result = NULL;
+    /* owned */
+    PyObject *package = NULL, *child = NULL, *text = NULL, *scope = NULL, *done = NULL;
+
+    if (dot < 0) {
+        package = Py_BuildValue("(OOOOi)", full, call->globals, call->locals, Py_None,
+                                0);
+        if (package != NULL) {
+            result = rs_scratch_forward("__lazy_import__", package, NULL);
+        }
+        goto done;
+    }
+    package = PyUnicode_Substring(full, 0, dot);
+    child = PyUnicode_Substring(full, dot + 1, length);
+    if (package == NULL || child == NULL) {
+        goto done;
+    }
+    text = PyUnicode_FromFormat("lazy from %U import %U", package, child);
+    scope = Py_BuildValue("{OO}", s->st->names.__builtins__, s->builtins);
+    if (text != NULL && scope != NULL && PyUnicode_AsUTF8(text) != NULL) {
+        done = PyRun_String(PyUnicode_AsUTF8(text), Py_file_input, scope, scope);
+    }
+    if (done != NULL) {
+        result = Py_XNewRef(PyDict_GetItemWithError(scope, child));
+    }
+done:
+    Py_XDECREF(package);
+    Py_XDECREF(child);
+    Py_XDECREF(text);
+    Py_XDECREF(scope);
+    Py_XDECREF(done);
+    return result;
+}
+
 /* `lazy from module import ...` of a loaded module is not lazy: the real one hands out the
- * live module. Asked without the names it makes a lazy object, of which the interpreter
- * makes one for each name. */
+ * live module. Of a lazy object the interpreter makes one for each name. */
 static PyObject *
 lazy_mine(rs_session *s, PyObject *args, PyObject *kwargs)
 {
     import_call call = {.session = s};
-    PyObject *result = NULL, *changed = NULL;
+    PyObject *result = NULL;
     int part = read_call(&call, args, kwargs);
     if (part > 0) {
-        changed = Py_BuildValue("(OOOOi)", call.name, call.globals, call.locals,
-                                Py_None, call.level);
+        int names = PyObject_IsTrue(call.fromlist);
+        part = names < 0 ? -1 : names;
     }
-    if (part == 0) {
+    if (part > 0) {
+        result = make_lazy(&call, call.full);
+    } else if (part == 0) {
         result = rs_scratch_forward("__lazy_import__", args, kwargs);
-    } else if (changed != NULL) {
-        result = rs_scratch_forward("__lazy_import__", changed, NULL);
     }
-    Py_XDECREF(changed);
     Py_XDECREF(call.full);
     return result;
 }
