@@ -152,10 +152,10 @@ rs_prepare_error(rs_session *s, const rs_unit *unit)
     place = describe_place(s, exc, &unit);
     what = place != NULL ? describe_exception(exc) : NULL;
     if (what != NULL) {
-        message = unit != NULL ? PyUnicode_FromFormat("preparing %U failed at %U: %U",
-                                                      unit->name, place, what)
-                               : PyUnicode_FromFormat("preparing failed at %U: %U", place,
-                                                      what);
+        message = unit != NULL
+                      ? PyUnicode_FromFormat("preparing %U failed at %U: %U",
+                                             unit->name, place, what)
+                      : PyUnicode_FromFormat("preparing failed at %U: %U", place, what);
     }
     if (message != NULL) {
         error = PyObject_CallOneArg(s->st->PrepareError, message);

@@ -16,8 +16,8 @@ frame_borrows(PyFrameObject *frame, void *arg)
     const borrowed *what = arg;
     PyObject *globals = PyFrame_GetGlobals(frame);
     PyObject *builtins = PyFrame_GetBuiltins(frame);
-    int result = globals == what->space || (what->builtins != NULL &&
-                                            builtins == what->builtins);
+    int result = globals == what->space ||
+                 (what->builtins != NULL && builtins == what->builtins);
     Py_XDECREF(globals);
     Py_XDECREF(builtins);
     return result;
@@ -70,7 +70,8 @@ is_greenlet_loaded(void)
 
 /* 1 if something borrowed (and it is in the graveyard now), 0, -1. */
 static int
-bury(rs_state *st, borrowed *what, PyObject *builtins, PyObject *generators, int for_good)
+bury(rs_state *st, borrowed *what, PyObject *builtins, PyObject *generators,
+     int for_good)
 {
     PyObject *grave, *refs = find_borrowers(generators, what);
     int result, running = rs_stacks_running(frame_borrows, what);

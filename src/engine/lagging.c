@@ -38,7 +38,8 @@ add_place(PyObject *group, PyFrameObject *frame, PyCodeObject *code)
     if (count == NULL || PyList_SetItem(group, 0, count) < 0) {
         return -1;
     }
-    place = PyUnicode_FromFormat("%U:%d", code->co_filename, PyFrame_GetLineNumber(frame));
+    place = PyUnicode_FromFormat("%U:%d", code->co_filename,
+                                 PyFrame_GetLineNumber(frame));
     if (place == NULL) {
         return -1;
     }
@@ -189,8 +190,9 @@ report(rs_session *s, PyObject *groups)
     Py_ssize_t pos = 0;
     while (PyDict_Next(groups, &pos, &label, &group)) {
         PyObject *places = PyList_AsTuple(PyList_GET_ITEM(group, 1));
-        PyObject *record = places != NULL ? PyStructSequence_New(RS_TYPE(s->st->Lagging))
-                                          : NULL;
+        PyObject *record = places != NULL
+                               ? PyStructSequence_New(RS_TYPE(s->st->Lagging))
+                               : NULL;
         int result;
         if (record == NULL) {
             Py_XDECREF(places);

@@ -15,8 +15,8 @@
 struct rs_leaks {
     rs_session *s;
     int recording;
-    int ran_beside;   /* another thread may have run while the bodies did */
-    rs_reach reach;   /* until the end */
+    int ran_beside; /* another thread may have run while the bodies did */
+    rs_reach reach; /* until the end */
     rs_writes writes;
     rs_snapshot *snapshots;
     Py_ssize_t n_snapshots, room;
@@ -105,9 +105,8 @@ is_made(PyObject *op, void *arg)
         made = is_made(PyMethod_GET_FUNCTION(op), arg);
         return made == RS_MADE ? made : is_made(PyMethod_GET_SELF(op), arg);
     }
-    for (Py_ssize_t i = 0; PyTuple_Check(op) && made != RS_MADE &&
-                           i < PyTuple_GET_SIZE(op);
-         i++) {
+    for (Py_ssize_t i = 0;
+         PyTuple_Check(op) && made != RS_MADE && i < PyTuple_GET_SIZE(op); i++) {
         made = Py_MAX(made, is_made(PyTuple_GET_ITEM(op, i), arg));
     }
     if (is_made_class(s, PyType_Check(op) ? RS_TYPE(op) : Py_TYPE(op))) {
@@ -123,8 +122,8 @@ add_snapshot(struct rs_leaks *leaks, rs_snapshot *snap)
 {
     if (leaks->n_snapshots == leaks->room) {
         Py_ssize_t room = leaks->room != 0 ? leaks->room * 2 : 32;
-        rs_snapshot *grown =
-            PyMem_Realloc(leaks->snapshots, (size_t)room * sizeof(rs_snapshot));
+        rs_snapshot *grown = PyMem_Realloc(leaks->snapshots,
+                                           (size_t)room * sizeof(rs_snapshot));
         if (grown == NULL) {
             rs_snapshot_clear(snap);
             PyErr_NoMemory();
@@ -145,7 +144,8 @@ reach_dict(void *arg, PyObject *dict, PyTypeObject *type, int foreign)
     if (dict == s->builtins || rs_session_unit_by_scratch(s, dict) != NULL) {
         return 0;
     }
-    return rs_writes_watch(&leaks->writes, dict, type, foreign && !leaks->reach.all_names);
+    return rs_writes_watch(&leaks->writes, dict, type,
+                           foreign && !leaks->reach.all_names);
 }
 
 static int
@@ -339,9 +339,10 @@ rs_leaks_take_back(rs_session *s)
             complete = 0;
         }
     }
-    if (!complete && rs_notice(s, "RSL608", NULL, NULL, 0,
-                               "a module body changed objects outside its module, and not "
-                               "everything of that could be taken back") < 0) {
+    if (!complete &&
+        rs_notice(s, "RSL608", NULL, NULL, 0,
+                  "a module body changed objects outside its module, and not "
+                  "everything of that could be taken back") < 0) {
         PyErr_Clear();
     }
     free_leaks(s);

@@ -190,7 +190,8 @@ choose_way(PyObject *loader)
         return -1;
     }
     source_loader = PyObject_GetAttrString(machinery, "SourceFileLoader");
-    result = source_loader != NULL ? is_untouched(type, source_loader, "exec_module") : -1;
+    result = source_loader != NULL ? is_untouched(type, source_loader, "exec_module")
+                                   : -1;
     if (result == 1) {
         result = way_of_default_loader(type, source_loader);
         goto done;
@@ -248,8 +249,7 @@ path_for_loader(const rs_unit *u, PyObject *name)
         return path;
     }
     Py_XDECREF(path);
-    return found < 0 ? NULL
-                     : PyObject_CallMethod(u->loader, "get_filename", "O", name);
+    return found < 0 ? NULL : PyObject_CallMethod(u->loader, "get_filename", "O", name);
 }
 
 static int
@@ -263,8 +263,8 @@ compile_source(PyObject *source, PyObject *filename)
 {
     PyObject *code = NULL, *args = NULL, *kwargs = NULL;
     PyObject *builtins = PyImport_ImportModule("builtins");
-    PyObject *compile =
-        builtins != NULL ? PyObject_GetAttrString(builtins, "compile") : NULL;
+    PyObject *compile = builtins != NULL ? PyObject_GetAttrString(builtins, "compile")
+                                         : NULL;
     if (compile != NULL) {
         args = Py_BuildValue("OOs", source, filename, "exec");
         kwargs = Py_BuildValue("{s:O}", "dont_inherit", Py_True);
@@ -437,7 +437,8 @@ rs_loader_compile(const rs_unit *u, PyObject **code)
     }
     Py_DECREF(name);
     if (result == RS_SOURCE_CODE && !PyCode_Check(*code)) {
-        PyErr_Format(PyExc_TypeError, "source_to_code() of the loader gave %.100s, not code",
+        PyErr_Format(PyExc_TypeError,
+                     "source_to_code() of the loader gave %.100s, not code",
                      Py_TYPE(*code)->tp_name);
         Py_CLEAR(*code);
         return -1;

@@ -13,9 +13,9 @@
 #include "session.h"
 
 typedef enum {
-    RS_LOADER_PYTHON,  /* a loader of Python code, in *loader */
-    RS_LOADER_BINARY,  /* built-in, frozen, extension module */
-    RS_LOADER_NONE     /* nothing says where the module came from */
+    RS_LOADER_PYTHON, /* a loader of Python code, in *loader */
+    RS_LOADER_BINARY, /* built-in, frozen, extension module */
+    RS_LOADER_NONE    /* nothing says where the module came from */
 } rs_loader_kind;
 
 /* How the live module with namespace `live` was loaded. *loader (owned) only for

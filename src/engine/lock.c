@@ -35,10 +35,10 @@ wait_for_lock(rs_state *st)
     while (status != PY_LOCK_ACQUIRED) {
         /* A fork replaces the lock, but then no waiting thread lives in the child. */
         PyThread_type_lock lock = st->lock;
-        Py_BEGIN_ALLOW_THREADS
-        status = PyThread_acquire_lock_timed(lock, WAIT_SLICE, 1);
-        Py_END_ALLOW_THREADS
-        if (PyErr_CheckSignals() < 0) {
+        Py_BEGIN_ALLOW_THREADS status = PyThread_acquire_lock_timed(lock, WAIT_SLICE,
+                                                                    1);
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
+        {
             if (status == PY_LOCK_ACQUIRED) {
                 PyThread_release_lock(lock);
             }
@@ -53,17 +53,19 @@ rs_lock_acquire(rs_state *st)
 {
     unsigned long me = PyThread_get_thread_ident();
     if (st->lock_owner == me) {
-        PyErr_SetString(st->UpdateError,
-                        "an update is running in this thread: a module body or a hook of "
-                        "it can't start another one; do it when the update has returned");
+        PyErr_SetString(
+            st->UpdateError,
+            "an update is running in this thread: a module body or a hook of "
+            "it can't start another one; do it when the update has returned");
         return -1;
     }
     if (PyThread_acquire_lock(st->lock, NOWAIT_LOCK) == 0) {
         if (is_importing()) {
-            PyErr_SetString(st->UpdateError,
-                            "another thread is making an update, and this one is inside an "
-                            "import, so waiting could block both for ever; start the "
-                            "update when the import is over");
+            PyErr_SetString(
+                st->UpdateError,
+                "another thread is making an update, and this one is inside an "
+                "import, so waiting could block both for ever; start the "
+                "update when the import is over");
             return -1;
         }
         if (wait_for_lock(st) < 0) {
@@ -91,9 +93,10 @@ rs_lock_check_fork(rs_session *s)
     if (!s->abandoned) {
         return 0;
     }
-    PyErr_SetString(s->st->PrepareError,
-                    "this process was forked off while the update was prepared; the parent "
-                    "goes on with it, this process does not");
+    PyErr_SetString(
+        s->st->PrepareError,
+        "this process was forked off while the update was prepared; the parent "
+        "goes on with it, this process does not");
     return -1;
 }
 
@@ -152,8 +155,9 @@ rs_lock_init(PyObject *engine)
     int result = -1;
     PyObject *function = NULL, *args = NULL, *kwargs = NULL, *nothing = NULL;
     PyObject *os = PyImport_ImportModule("os");
-    PyObject *register_at_fork =
-        os != NULL ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
+    PyObject *register_at_fork = os != NULL
+                                     ? PyObject_GetAttrString(os, "register_at_fork")
+                                     : NULL;
     if (register_at_fork == NULL) {
         if (os != NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
             PyErr_Clear(); /* no fork on this platform */

@@ -46,9 +46,8 @@ is_guard(PyObject *test)
             goto done;
         }
         result = 0;
-        for (Py_ssize_t i = 0; has_type(ops, "And") && result == 0 &&
-                               i < PyList_GET_SIZE(others);
-             i++) {
+        for (Py_ssize_t i = 0;
+             has_type(ops, "And") && result == 0 && i < PyList_GET_SIZE(others); i++) {
             result = is_guard(PyList_GET_ITEM(others, i));
         }
         goto done;

@@ -185,9 +185,8 @@ see_function(rs_reach *r, PyObject *function)
     if (result >= 0 && PyDict_Check(globals)) {
         result = see_containers(r, globals, RS_CODE(code)->co_names);
     }
-    for (Py_ssize_t i = 0; result >= 0 && closure != NULL &&
-                           i < PyTuple_GET_SIZE(closure);
-         i++) {
+    for (Py_ssize_t i = 0;
+         result >= 0 && closure != NULL && i < PyTuple_GET_SIZE(closure); i++) {
         PyObject *inside = PyCell_GET(PyTuple_GET_ITEM(closure, i));
         result = inside != NULL ? see_container(r, inside) : 0;
     }
@@ -293,7 +292,8 @@ attributes_of(rs_reach *r, PyTypeObject *type)
     }
     result = rs_idmap_set(&r->types, (PyObject *)type, names);
     Py_DECREF(names); /* the map has it */
-    for (Py_ssize_t i = 0; result == 0 && mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+    for (Py_ssize_t i = 0; result == 0 && mro != NULL && i < PyTuple_GET_SIZE(mro);
+         i++) {
         PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(mro, i));
         if (PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
             PyObject *dict = PyType_GetDict(base);

@@ -39,13 +39,14 @@ typedef struct {
     int all_names;    /* a unit's code is not known: it may read anything */
     rs_attrs_opcodes opcodes;
     rs_idmap seen;
-    rs_idmap types; /* class -> set of str: attributes that its methods set */
+    rs_idmap types;        /* class -> set of str: attributes that its methods set */
     Py_ssize_t attributes; /* that were looked at */
     Py_ssize_t missed;     /* what was left out because of the limits */
 } rs_reach;
 
 /* Collects the names of all units' code. 0 or -1. */
-int rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, void *arg);
+int rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor,
+                  void *arg);
 
 /* Visits what can be reached through `module`. 0 or -1. */
 int rs_reach_module(rs_reach *r, PyObject *module);

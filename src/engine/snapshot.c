@@ -34,8 +34,8 @@ list_items(rs_snapshot_kind kind, rs_state *st, PyObject *object)
 static PyObject *
 call_base(PyTypeObject *base, const char *method, PyObject *object, PyObject *arg)
 {
-    return PyObject_CallMethod((PyObject *)base, method, arg != NULL ? "OO" : "O", object,
-                               arg);
+    return PyObject_CallMethod((PyObject *)base, method, arg != NULL ? "OO" : "O",
+                               object, arg);
 }
 
 int
@@ -280,8 +280,7 @@ static rs_made
 threshold(const rs_snapshot *snap, const rs_idmap *held, PyObject *items,
           rs_made_test made, void *arg)
 {
-    rs_made enough =
-        snap->kind == RS_SNAPSHOT_DEQUE ? RS_MADE_PERHAPS : RS_MADE_HARDLY;
+    rs_made enough = snap->kind == RS_SNAPSHOT_DEQUE ? RS_MADE_PERHAPS : RS_MADE_HARDLY;
     Py_ssize_t kept = 0;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); i++) {
         PyObject *item = PyList_GET_ITEM(items, i);

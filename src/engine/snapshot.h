@@ -34,7 +34,8 @@ typedef struct {
 } rs_snapshot;
 
 /* 1 and *size (elements), 0 if `object` is nothing to take a snapshot of, -1. */
-int rs_snapshot_take(rs_snapshot *snap, rs_state *st, PyObject *object, Py_ssize_t *size);
+int rs_snapshot_take(rs_snapshot *snap, rs_state *st, PyObject *object,
+                     Py_ssize_t *size);
 
 /* Of an instance's attribute that can be read without running code (in its dict, or a
  * slot): 1, else 0, or -1. snap->held is NULL where only the class has it or nothing. */

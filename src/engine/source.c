@@ -25,8 +25,8 @@ static PyObject *
 canonical_name(rs_session *s, PyObject *module, PyObject *given)
 {
     PyObject *sys_modules = PyImport_GetModuleDict();
-    PyObject *name =
-        PyDict_GetItemWithError(PyModule_GetDict(module), s->st->names.__name__);
+    PyObject *name = PyDict_GetItemWithError(PyModule_GetDict(module),
+                                             s->st->names.__name__);
     if (name != NULL && PyUnicode_CheckExact(name) &&
         PyDict_GetItemWithError(sys_modules, name) == module) {
         return name;
@@ -64,9 +64,10 @@ is_allowed(rs_session *s, PyObject *name, PyObject *module)
     allowed = PyObject_IsTrue(answer);
     Py_DECREF(answer);
     if (allowed == 0 &&
-        refuse(s, "RSL102", name, "allow it with resoul.configure(allow=[...])",
-               "this module may not be updated: it belongs to the standard library or to "
-               "site-packages, or resoul.configure() denies it") < 0) {
+        refuse(
+            s, "RSL102", name, "allow it with resoul.configure(allow=[...])",
+            "this module may not be updated: it belongs to the standard library or to "
+            "site-packages, or resoul.configure() denies it") < 0) {
         return -1;
     }
     return allowed;
@@ -132,8 +133,7 @@ want_object(rs_session *s, wanted *w, PyObject *module)
         if (name == NULL && PyErr_Occurred()) {
             return -1;
         }
-        return refuse(s, "RSL101", name,
-                      "name the module as it is in sys.modules",
+        return refuse(s, "RSL101", name, "name the module as it is in sys.modules",
                       "this module object is not, or no longer, in sys.modules");
     }
     return want_module(s, w, name, module);
@@ -169,15 +169,17 @@ want_all(rs_session *s, wanted *w, PyObject *modules)
     }
     iterator = PyObject_GetIter(modules);
     if (iterator == NULL) {
-        PyErr_Format(PyExc_TypeError,
-                     "modules must be a name, a module or an iterable of these, not %.100s",
-                     Py_TYPE(modules)->tp_name);
+        PyErr_Format(
+            PyExc_TypeError,
+            "modules must be a name, a module or an iterable of these, not %.100s",
+            Py_TYPE(modules)->tp_name);
         return -1;
     }
     while ((item = PyIter_Next(iterator)) != NULL) {
         result = want_item(s, w, item);
         if (result == 0) {
-            PyErr_Format(PyExc_TypeError, "modules: expected a name or a module, not %.100s",
+            PyErr_Format(PyExc_TypeError,
+                         "modules: expected a name or a module, not %.100s",
                          Py_TYPE(item)->tp_name);
         }
         Py_DECREF(item);
@@ -226,13 +228,15 @@ add_unit(rs_session *s, PyObject *name, PyObject *module, PyObject *asked)
         return -1;
     }
     if (kind == RS_LOADER_BINARY) {
-        return refuse(s, "RSL103", asked, "leave it out; only Python source can be updated",
+        return refuse(s, "RSL103", asked,
+                      "leave it out; only Python source can be updated",
                       "this is a built-in, frozen or extension module");
     }
     if (kind == RS_LOADER_NONE) {
-        return refuse(s, "RSL104", asked, "leave it out, or load it from a file",
-                      "nothing says where the source of this module is: it has no loader "
-                      "and no file");
+        return refuse(
+            s, "RSL104", asked, "leave it out, or load it from a file",
+            "nothing says where the source of this module is: it has no loader "
+            "and no file");
     }
     u->filename = filename_of(s, live);
     if (u->filename == NULL) {

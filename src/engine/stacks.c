@@ -50,8 +50,8 @@ collect_generator(PyObject *op, void *arg)
     }
     if (all->count == all->room) {
         Py_ssize_t room = all->room != 0 ? all->room * 2 : 64;
-        PyObject **grown =
-            PyMem_RawRealloc(all->found, (size_t)room * sizeof(PyObject *));
+        PyObject **grown = PyMem_RawRealloc(all->found,
+                                            (size_t)room * sizeof(PyObject *));
         if (grown == NULL) {
             PyErr_NoMemory();
             return -1;

@@ -66,8 +66,8 @@ rs_threads *
 rs_threads_mark(void)
 {
     Py_ssize_t room = count_others();
-    rs_threads *mark =
-        PyMem_Malloc(sizeof(rs_threads) + (size_t)room * sizeof(thread_time));
+    rs_threads *mark = PyMem_Malloc(sizeof(rs_threads) +
+                                    (size_t)room * sizeof(thread_time));
     if (mark == NULL) {
         PyErr_NoMemory();
         return NULL;

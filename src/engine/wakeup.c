@@ -19,7 +19,8 @@ is_unused(PyObject *module, int number)
     PyObject *handler;
     int result;
     if (sigaction(number, NULL, &action) != 0 || (action.sa_flags & SA_SIGINFO) != 0 ||
-        action.sa_handler != SIG_DFL || pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
+        action.sa_handler != SIG_DFL ||
+        pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
         sigismember(&blocked, number) != 0) {
         return 0;
     }

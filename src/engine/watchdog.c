@@ -2,10 +2,11 @@
 
 #include "wakeup.h"
 
-/* Microseconds: between two exceptions, and between two looks at an import that has to
- * come to its end first. */
+/* Microseconds: between two exceptions; between two looks at an import that has to come
+ * to its end first; for the end of the thread while the GIL is held. */
 #define AGAIN 100000
 #define LOOK 5000
+#define PATIENCE 200
 #define LONGEST 1000000000000.0
 
 struct rs_watchdog {
@@ -16,7 +17,7 @@ struct rs_watchdog {
     PY_TIMEOUT_T limit;      /* microseconds */
     int stopped;             /* under the GIL */
     int fired;
-    int signal;              /* 0: asynchronous exceptions are used */
+    int signal; /* 0: asynchronous exceptions are used */
 };
 
 /* The handler of the signal, in the main thread. */
@@ -167,9 +168,12 @@ rs_watchdog_stop(rs_session *s)
     }
     dog->stopped = 1;
     PyThread_release_lock(dog->stop);
-    Py_BEGIN_ALLOW_THREADS /* it may be waiting for the GIL */
-    PyThread_acquire_lock(dog->done, WAIT_LOCK);
-    Py_END_ALLOW_THREADS
+    /* It ends at once unless it waits for the GIL. Giving that up costs a turn of every
+     * thread that wants it, so it is tried without first. */
+    if (PyThread_acquire_lock_timed(dog->done, PATIENCE, 0) != PY_LOCK_ACQUIRED) {
+        Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(dog->done, WAIT_LOCK);
+        Py_END_ALLOW_THREADS
+    }
     if (dog->fired && dog->signal == 0) {
         PyThreadState_SetAsyncExc(s->thread, NULL);
     }

@@ -84,7 +84,8 @@ static int
 record_key(rs_writes *w, rs_watched_dict *d, PyObject *key, PyObject *now)
 {
     PyObject *old;
-    if (d->named_only && !(PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1)) {
+    if (d->named_only &&
+        !(PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1)) {
         return 0;
     }
     if (!is_plain_key(key)) {
@@ -285,7 +286,8 @@ compare_with_copy(rs_writes *w, rs_watched_dict *d, rs_made_test made, void *arg
         PyObject *old = is_plain_key(key) ? PyDict_GetItemWithError(copy, key) : value;
         int named = !d->named_only ||
                     (PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1);
-        if (old != value && named && (made == NULL || made(value, arg) != RS_MADE_NOT) &&
+        if (old != value && named &&
+            (made == NULL || made(value, arg) != RS_MADE_NOT) &&
             add_write(w, d, key, old, value) < 0) {
             Py_DECREF(copy);
             return -1;
@@ -349,7 +351,8 @@ put_back(const rs_watched_dict *d, PyObject *key, PyObject *old)
         return old != NULL ? PyODict_SetItem(d->dict, key, old)
                            : PyODict_DelItem(d->dict, key);
     }
-    return old != NULL ? PyDict_SetItem(d->dict, key, old) : PyDict_DelItem(d->dict, key);
+    return old != NULL ? PyDict_SetItem(d->dict, key, old)
+                       : PyDict_DelItem(d->dict, key);
 }
 
 /* 1 if put back, 0 if somebody else has written there since, -1. */
@@ -433,9 +436,9 @@ restore_order(const rs_watched_dict *d)
     }
     Py_DECREF(keys);
     for (Py_ssize_t i = 0; !same && i < PyList_GET_SIZE(d->order); i++) {
-        PyObject *nothing =
-            PyObject_CallMethod((PyObject *)&PyODict_Type, "move_to_end", "OO", d->dict,
-                                PyList_GET_ITEM(d->order, i));
+        PyObject *nothing = PyObject_CallMethod((PyObject *)&PyODict_Type,
+                                                "move_to_end", "OO", d->dict,
+                                                PyList_GET_ITEM(d->order, i));
         if (nothing == NULL) {
             return -1;
         }

@@ -40,9 +40,9 @@ typedef struct {
 typedef struct {
     rs_session *s;
     PyObject *names;
-    int watcher;   /* -1: none */
+    int watcher; /* -1: none */
     int recording;
-    int lost;      /* out of memory in the callback: something is not recorded */
+    int lost;       /* out of memory in the callback: something is not recorded */
     rs_idmap index; /* dict -> int: its place in dicts */
     rs_watched_dict *dicts;
     Py_ssize_t n_dicts, dicts_room;
