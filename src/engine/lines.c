@@ -162,14 +162,9 @@ rs_body_imports(rs_session *s, PyObject *body, PyObject *name)
 int
 rs_body_defines(PyObject *body, PyObject *qualname)
 {
-    for (Py_ssize_t i = 0;
-         body != NULL && i < PyTuple_GET_SIZE(RS_CODE(body)->co_consts); i++) {
-        PyObject *inner = PyTuple_GET_ITEM(RS_CODE(body)->co_consts, i);
-        if (PyCode_Check(inner) && rs_same_text(RS_CODE(inner)->co_qualname, qualname)) {
-            return 1;
-        }
-    }
-    return 0;
+    /* also inside of "<generic parameters of X>"; what is nested in functions has
+     * "<locals>" in its name */
+    return body != NULL && rs_body_of(body, qualname) != NULL;
 }
 
 static int

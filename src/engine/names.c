@@ -333,7 +333,9 @@ static int
 plan_new(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
          PyObject *donor, int kind)
 {
-    if (rs_names_set(s, scope, name, rs_session_live(s, donor)) < 0 ||
+    PyObject *value = kind == RS_KIND_BINDING ? bound_value(s, scope, name, donor)
+                                              : rs_session_live(s, donor);
+    if (value == NULL || rs_names_set(s, scope, name, value) < 0 ||
         rs_change(s, scope->unit, qualname, word_for_kind(kind, donor), "added",
                   line_of(s, scope, name, donor), NULL) < 0) {
         return -1;
