@@ -228,10 +228,10 @@ def test_something_holds_a_donor_function(live):
 @pytest.mark.refuses("RSL602")
 def test_something_holds_data_that_was_made_again(live):
     live.module("lib", HOLD)
-    m = live.module("m", "TABLE = {}\n")
-    table = m.TABLE
-    update = live.update("m", "import lib\nTABLE = {}\nlib.hold(TABLE)\n")
-    assert m.TABLE is table
+    m = live.module("m", "NAMES = []\n")
+    names = m.NAMES
+    update = live.update("m", "import lib\nNAMES = []\nlib.hold(NAMES)\n")
+    assert m.NAMES is names
     assert {n.code for n in update.warnings} == {"RSL602"}
 
 
@@ -257,6 +257,17 @@ def test_a_nested_function_that_nobody_can_match(live):
     update = live.update("m", "def make(): return [lambda: 3]\n")
     assert warned(update, "make.<locals>.<lambda>") == {"RSL604"}
     assert [f() for f in held] == [1, 2]
+
+
+@pytest.mark.refuses("RSL605")
+def test_something_holds_what_became_another_kind_of_object(live):
+    lib = live.module("lib", HOLD)
+    m = live.module("m", "def f(): return 'old'\n")
+    lib.hold(m.f)
+    update = live.update("m", "class f: pass\n")
+    assert isinstance(m.f, type)
+    assert warned(update, "f") == {"RSL605"}
+    assert {n.module for n in update.warnings} == {"m"}
 
 
 @pytest.mark.refuses("RSL606")
@@ -287,6 +298,25 @@ def test_class_keywords_that_reach_nobody(live):
     update = live.update("m", "import lib\nclass K(lib.Base, tag=2): pass\n")
     assert warned(update, "K") == {"RSL607"}
     assert m.K.tag == 1
+
+
+@pytest.mark.refuses("RSL608")
+def test_what_can_not_be_taken_back_is_told(live):
+    lib = live.module("lib", HOLD + "BYTES = bytearray(b'abc')\n")
+    m = live.module("m", "def f(): return 'old'\n")
+    with pytest.raises(resoul.PrepareError) as failed:
+        live.update(
+            "m",
+            """
+            import lib
+            lib.BYTES.extend(b"more")
+            lib.hold(memoryview(lib.BYTES))
+            raise ValueError
+            """,
+        )
+    assert m.f() == "old"
+    assert lib.BYTES == b"abcmore", "it can't be resized any more"
+    assert any("RSL608" in note for note in failed.value.__notes__)
 
 
 @pytest.mark.refuses("RSL609")
