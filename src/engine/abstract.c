@@ -37,7 +37,8 @@ value_is_abstract(const rs_session *s, PyObject *value, int depth)
                visit_accessor(s, value, n->fset, depth) ||
                visit_accessor(s, value, n->fdel, depth);
     }
-    if (Py_TYPE(value) == &PyStaticMethod_Type || Py_TYPE(value) == &PyClassMethod_Type) {
+    if (Py_TYPE(value) == &PyStaticMethod_Type ||
+        Py_TYPE(value) == &PyClassMethod_Type) {
         return visit_accessor(s, value, n->__wrapped__, depth);
     }
     return 0;
@@ -96,7 +97,8 @@ plan_set(rs_session *s, PyTypeObject *type, PyObject *names, int *changed)
     PyObject *before = rs_class_get(type, key);
     PyObject *after = PyFrozenSet_New(NULL), *fresh = PySet_New(NULL);
     if (after == NULL || fresh == NULL || add_abstract(s, type, names, fresh) < 0 ||
-        (!rs_idmap_has(&s->claimed, type) && add_abstract(s, type, before, fresh) < 0)) {
+        (!rs_idmap_has(&s->claimed, type) &&
+         add_abstract(s, type, before, fresh) < 0)) {
         goto done;
     }
     Py_SETREF(after, PyFrozenSet_New(fresh));
@@ -120,15 +122,16 @@ static int
 plan_subclasses(rs_session *s, PyTypeObject *type, PyObject *names, int depth)
 {
     int result = 0, ignored = 0;
-    PyObject *list = PyObject_CallMethod((PyObject *)&PyType_Type, "__subclasses__", "O",
-                                         (PyObject *)type);
+    PyObject *list = PyObject_CallMethod((PyObject *)&PyType_Type, "__subclasses__",
+                                         "O", (PyObject *)type);
     if (list == NULL || depth > 100) {
         Py_XDECREF(list);
         return list == NULL ? -1 : 0;
     }
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
         PyObject *subclass = PyList_GET_ITEM(list, i);
-        PyObject *own = rs_class_get(RS_TYPE(subclass), s->st->names.__abstractmethods__);
+        PyObject *own = rs_class_get(RS_TYPE(subclass),
+                                     s->st->names.__abstractmethods__);
         if (own != NULL && !rs_idmap_has(&s->claimed, subclass) &&
             !rs_idmap_has(&s->young, subclass)) {
             result = plan_set(s, RS_TYPE(subclass), names, &ignored);
@@ -150,7 +153,8 @@ rs_abstract_plan(rs_session *s, const rs_scope *scope, int *changed)
     int own_changed = 0;
     if (after == NULL) {
         *changed |= before != NULL;
-        return before != NULL ? rs_plan_type(&s->journal, scope->live_type, key, NULL) : 0;
+        return before != NULL ? rs_plan_type(&s->journal, scope->live_type, key, NULL)
+                              : 0;
     }
     if (before != NULL && rs_same_literal(before, after)) {
         return 0;

@@ -34,7 +34,8 @@ builtins_subscript(PyObject *op, PyObject *name)
         PyErr_SetObject(PyExc_KeyError, name);
         return NULL;
     }
-    if (name != n->__import__ && name != n->__build_class__ && name != n->__lazy_import__) {
+    if (name != n->__import__ && name != n->__build_class__ &&
+        name != n->__lazy_import__) {
         value = live_value(self, name);
     }
     if (value == NULL && !PyErr_Occurred()) {

@@ -24,12 +24,12 @@ check_layout(rs_session *s, const rs_pair *pair)
     if (rs_layout_fits(s, RS_TYPE(pair->live), RS_TYPE(pair->donor))) {
         return 1;
     }
-    return rs_refuse(s, "RSL201", pair->unit, pair->qualname,
-                     line_of_class(pair),
-                     "Keep __slots__ and built-in bases as they are, or give the new class "
-                     "another name.",
-                     "instances of the class are laid out otherwise by the new source "
-                     "(__slots__ or a built-in base changed)") < 0
+    return rs_refuse(
+               s, "RSL201", pair->unit, pair->qualname, line_of_class(pair),
+               "Keep __slots__ and built-in bases as they are, or give the new class "
+               "another name.",
+               "instances of the class are laid out otherwise by the new source "
+               "(__slots__ or a built-in base changed)") < 0
                ? -1
                : 0;
 }
@@ -47,12 +47,12 @@ check_fields(rs_session *s, const rs_pair *pair)
 #ifdef RS_WITHOUT_CURE_26
     return 1;
 #else
-    return rs_refuse(s, "RSL204", pair->unit, pair->qualname,
-                     line_of_class(pair),
-                     "Keep the fields and their order, or give the new class another name.",
-                     "the fields were %R and are %R: tuples that live would be read "
-                     "wrongly",
-                     old_fields, new_fields) < 0
+    return rs_refuse(
+               s, "RSL204", pair->unit, pair->qualname, line_of_class(pair),
+               "Keep the fields and their order, or give the new class another name.",
+               "the fields were %R and are %R: tuples that live would be read "
+               "wrongly",
+               old_fields, new_fields) < 0
                ? -1
                : 0;
 #endif
@@ -62,14 +62,14 @@ static int
 check_metaclass(rs_session *s, const rs_pair *pair)
 {
     PyTypeObject *old_meta = Py_TYPE(pair->live);
-    PyTypeObject *new_meta =
-        RS_TYPE(rs_session_live(s, (PyObject *)Py_TYPE(pair->donor)));
+    PyTypeObject *new_meta = RS_TYPE(
+        rs_session_live(s, (PyObject *)Py_TYPE(pair->donor)));
     if (new_meta == old_meta || (new_meta->tp_basicsize == old_meta->tp_basicsize &&
                                  new_meta->tp_itemsize == old_meta->tp_itemsize)) {
         return 1;
     }
-    return rs_refuse(s, "RSL202", pair->unit, pair->qualname,
-                     line_of_class(pair), "Keep the metaclass.",
+    return rs_refuse(s, "RSL202", pair->unit, pair->qualname, line_of_class(pair),
+                     "Keep the metaclass.",
                      "the metaclass was %s and is %s, which lays out classes otherwise",
                      old_meta->tp_name, new_meta->tp_name) < 0
                ? -1
@@ -140,9 +140,8 @@ plan_bases(rs_session *s, const rs_pair *pair, int *changed)
         }
     }
     if (found != NULL) {
-        result = rs_refuse(s, "RSL203", pair->unit, pair->qualname,
-                           line_of_class(pair), "Keep the bases.",
-                           "the bases changed, but %s", found);
+        result = rs_refuse(s, "RSL203", pair->unit, pair->qualname, line_of_class(pair),
+                           "Keep the bases.", "the bases changed, but %s", found);
         goto done;
     }
     *changed = 1;
@@ -167,7 +166,8 @@ check_class(rs_session *s, const rs_pair *pair)
 static int
 belongs_to_layout(PyObject *value)
 {
-    return Py_TYPE(value) == &PyMemberDescr_Type || Py_TYPE(value) == &PyGetSetDescr_Type;
+    return Py_TYPE(value) == &PyMemberDescr_Type ||
+           Py_TYPE(value) == &PyGetSetDescr_Type;
 }
 
 static int
@@ -204,8 +204,8 @@ plan_machinery(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *d
 static int
 is_field(const rs_session *s, PyObject *class_dict, PyObject *name)
 {
-    PyObject *fields =
-        PyDict_GetItemWithError(class_dict, s->st->names.__dataclass_fields__);
+    PyObject *fields = PyDict_GetItemWithError(class_dict,
+                                               s->st->names.__dataclass_fields__);
     return fields != NULL && PyDict_CheckExact(fields) &&
            PyDict_GetItemWithError(fields, name) != NULL;
 }
@@ -249,9 +249,9 @@ plan_field(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor
     if (qualname == NULL) {
         return -1;
     }
-    result = rs_change(s, scope->unit, qualname, "data", live == NULL ? "added" : "taken",
-                       rs_line_of_name(s, scope->unit, scope->prefix, name),
-                       "default of a field");
+    result = rs_change(
+        s, scope->unit, qualname, "data", live == NULL ? "added" : "taken",
+        rs_line_of_name(s, scope->unit, scope->prefix, name), "default of a field");
     Py_DECREF(qualname);
     return result;
 }
@@ -271,7 +271,8 @@ plan_donor_names(rs_session *s, const rs_scope *scope, int *changed)
             rs_enum_handles(s, scope, name, donor)) {
             continue;
         }
-        if (name == s->st->names._abc_impl) { /* the live one has run-time registrations */
+        if (name ==
+            s->st->names._abc_impl) { /* the live one has run-time registrations */
             if (PyDict_GetItemWithError(scope->live, name) == NULL &&
                 rs_names_set(s, scope, name, donor) < 0) {
                 return -1;
@@ -281,7 +282,7 @@ plan_donor_names(rs_session *s, const rs_scope *scope, int *changed)
         if (is_field(s, scope->donor, name)) {
             result = plan_field(s, scope, name, donor);
         } else if ((rs_scope_is_special(scope, name) && !PyFunction_Check(donor) &&
-             !rs_is_wrapper(s->st, donor))) {
+                    !rs_is_wrapper(s->st, donor))) {
             result = plan_machinery(s, scope, name, donor);
             *changed |= result > 0;
         } else {
@@ -302,7 +303,8 @@ is_generated(const rs_session *s, PyObject *live)
     if (!PyFunction_Check(live)) {
         return 0;
     }
-    if (rs_text_equals(RS_CODE(RS_FUNCTION(live)->func_code)->co_filename, "<string>") ||
+    if (rs_text_equals(RS_CODE(RS_FUNCTION(live)->func_code)->co_filename,
+                       "<string>") ||
         rs_text_equals(RS_FUNCTION(live)->func_module, "dataclasses")) {
         return 1;
     }
@@ -318,11 +320,19 @@ follows_when_gone(const rs_session *s, const rs_scope *scope, PyObject *name,
                   PyObject *live)
 {
     const rs_names *n = &s->st->names;
-    PyObject *gone[] = {n->__annotations__,    n->__annotate_func__, n->__match_args__,
-                        n->__annotations_cache__, n->__orig_bases__, n->__parameters__,
-                        n->__type_params__,    n->__dataclass_fields__,
-                        n->__dataclass_params__, n->_reload_data,   n->_reload_all_data,
-                        n->_del_func,          n->_abc_impl};
+    PyObject *gone[] = {n->__annotations__,
+                        n->__annotate_func__,
+                        n->__match_args__,
+                        n->__annotations_cache__,
+                        n->__orig_bases__,
+                        n->__parameters__,
+                        n->__type_params__,
+                        n->__dataclass_fields__,
+                        n->__dataclass_params__,
+                        n->_reload_data,
+                        n->_reload_all_data,
+                        n->_del_func,
+                        n->_abc_impl};
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
         if (name == gone[i] || rs_same_text(name, gone[i])) {
             return 1;
@@ -459,11 +469,11 @@ forget_noes(void)
 {
     PyObject *module = PyImport_ImportModule("abc");
     PyObject *meta = module != NULL ? PyObject_GetAttrString(module, "ABCMeta") : NULL;
-    PyObject *probe = meta != NULL ? PyObject_CallFunction(meta, "s(){}", "probe") : NULL;
-    PyObject *done =
-        probe != NULL
-            ? PyObject_CallMethod(probe, "register", "O", (PyObject *)&PyLong_Type)
-            : NULL;
+    PyObject *probe = meta != NULL ? PyObject_CallFunction(meta, "s(){}", "probe")
+                                   : NULL;
+    PyObject *done = probe != NULL ? PyObject_CallMethod(probe, "register", "O",
+                                                         (PyObject *)&PyLong_Type)
+                                   : NULL;
     Py_XDECREF(module);
     Py_XDECREF(meta);
     Py_XDECREF(probe);

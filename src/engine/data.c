@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "body.h"
+#include "foreign.h"
 #include "importers.h"
 #include "lines.h"
 #include "same.h"
@@ -43,7 +44,8 @@ count_one(PyObject *op, void *arg)
 {
     counted_list *list = arg;
     counted key = {op, 0};
-    counted *hit = bsearch(&key, list->items, (size_t)list->used, sizeof(key), by_address);
+    counted *hit = bsearch(&key, list->items, (size_t)list->used, sizeof(key),
+                           by_address);
     if (hit != NULL) {
         hit->refs++;
     }
@@ -208,7 +210,8 @@ static int
 is_made_by_body(PyObject *body, PyObject *live)
 {
     for (Py_ssize_t i = 0;
-         PyFunction_Check(live) && i < PyTuple_GET_SIZE(RS_CODE(body)->co_consts); i++) {
+         PyFunction_Check(live) && i < PyTuple_GET_SIZE(RS_CODE(body)->co_consts);
+         i++) {
         PyObject *code = PyTuple_GET_ITEM(RS_CODE(body)->co_consts, i);
         if (PyCode_Check(code) &&
             rs_same_code(code, RS_FUNCTION(live)->func_code) == RS_CODE_SAME) {
@@ -228,8 +231,7 @@ rs_came_from_source(rs_session *s, const rs_scope *scope, PyObject *name,
     }
     old_body = rs_body_of(scope->unit->known_code, scope->prefix);
     if (old_body == NULL) { /* not known: only what is defined right there */
-        return (PyType_Check(live) &&
-                rs_class_made_by(s, live, scope->unit->name) &&
+        return (PyType_Check(live) && rs_class_made_by(s, live, scope->unit->name) &&
                 rs_same_text(RS_HEAPTYPE(live)->ht_qualname, qualname)) ||
                rs_find_definition(live, scope->unit->live, qualname) != NULL;
     }
@@ -263,7 +265,8 @@ rs_kind_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
         return RS_KIND_BINDING;
     }
     if (PyFunction_Check(donor) || PyType_Check(donor) || PyCFunction_Check(donor)) {
-        return young && !is_alias(donor, qualname) ? RS_KIND_DEFINITION : RS_KIND_BINDING;
+        return young && !is_alias(donor, qualname) ? RS_KIND_DEFINITION
+                                                   : RS_KIND_BINDING;
     }
     if (rs_is_wrapper(s->st, donor) || is_type_alias(donor) ||
         (scope->live_type != NULL && is_descriptor(donor)) ||
@@ -318,7 +321,8 @@ named_in_full(PyObject *set, const rs_scope *scope, PyObject *qualname)
 static int
 policy_takes(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname)
 {
-    PyObject *all = PyDict_GetItemWithError(scope->donor, s->st->names._reload_all_data);
+    PyObject *all = PyDict_GetItemWithError(scope->donor,
+                                            s->st->names._reload_all_data);
     PyObject *some = PyDict_GetItemWithError(scope->donor, s->st->names._reload_data);
     int takes = named_in_full(s->take, scope, qualname);
     if (takes != 0) {
@@ -373,7 +377,8 @@ map_nested(rs_session *s, PyObject *live, PyObject *donor, int depth)
                 return -1;
             }
         }
-    } else if (PyList_CheckExact(donor) && PyList_GET_SIZE(donor) == PyList_GET_SIZE(live)) {
+    } else if (PyList_CheckExact(donor) &&
+               PyList_GET_SIZE(donor) == PyList_GET_SIZE(live)) {
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(donor); i++) {
             if (map_kept(s, PyList_GET_ITEM(live, i), PyList_GET_ITEM(donor, i),
                          depth + 1) < 0) {
@@ -409,8 +414,7 @@ map_taken(rs_session *s, PyObject *live, PyObject *donor, int depth)
     const char *why;
     if (live == donor || depth > MAX_NESTING || rs_idmap_has(&s->map, donor) ||
         Py_TYPE(live) != Py_TYPE(donor) || !rs_data_is_new(s, donor) ||
-        !is_container(s->st, donor) ||
-        !rs_body_can_take(live, donor, &why)) {
+        !is_container(s->st, donor) || !rs_body_can_take(live, donor, &why)) {
         return 0;
     }
     if (rs_idmap_set(&s->map, donor, live) < 0 ||

@@ -3,9 +3,9 @@
 #include "same.h"
 
 /* Own tables of an enumeration: exchanged, never copied. */
-static const char *const table_names[] = {"_member_map_",           "_member_names_",
-                                          "_value2member_map_",     "_hashable_values_",
-                                          "_unhashable_values_",    "_unhashable_values_map_"};
+static const char *const table_names[] = {
+    "_member_map_",      "_member_names_",      "_value2member_map_",
+    "_hashable_values_", "_unhashable_values_", "_unhashable_values_map_"};
 #define N_TABLES (sizeof(table_names) / sizeof(table_names[0]))
 
 /* The member map of a class that is an enumeration (borrowed), or NULL. */
@@ -90,8 +90,8 @@ rs_enum_handles(const rs_session *s, const rs_scope *scope, PyObject *name,
 /* ---- values of members that stay ---- */
 
 static int
-refuse_payload(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *before,
-               PyObject *after)
+refuse_payload(rs_session *s, const rs_scope *scope, PyObject *qualname,
+               PyObject *before, PyObject *after)
 {
     return rs_refuse(s, "RSL205", scope->unit, qualname, 0,
                      "Keep the value, or give the new member another name.",
@@ -102,8 +102,8 @@ refuse_payload(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObjec
 
 /* The live member's attributes become the new member's. */
 static int
-plan_attributes(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
-                PyObject *donor)
+plan_attributes(rs_session *s, const rs_scope *scope, PyObject *qualname,
+                PyObject *live, PyObject *donor)
 {
     int result = -1, changed = 0;
     Py_ssize_t pos = 0;
@@ -242,7 +242,8 @@ map_combinations(rs_session *s, PyObject *live_type, PyObject *donor_type)
     PyObject *key, *member;
     PyObject *live_map = member_map(s, RS_TYPE(live_type));
     PyObject *table = rs_class_get(RS_TYPE(live_type), s->st->names._value2member_map_);
-    PyObject *copy = table != NULL && PyDict_CheckExact(table) ? PyDict_Copy(table) : NULL;
+    PyObject *copy = table != NULL && PyDict_CheckExact(table) ? PyDict_Copy(table)
+                                                               : NULL;
     if (copy == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }

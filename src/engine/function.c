@@ -95,7 +95,8 @@ report_function(rs_session *s, const rs_pair *pair)
         return -1;
     }
     if (relation == RS_CODE_DIFFERS) {
-        return rs_change(s, pair->unit, pair->qualname, "function", "updated", line, NULL);
+        return rs_change(s, pair->unit, pair->qualname, "function", "updated", line,
+                         NULL);
     }
     if (!same_defaults(s, live->func_defaults, donor->func_defaults) ||
         !same_defaults(s, live->func_kwdefaults, donor->func_kwdefaults)) {
@@ -103,7 +104,8 @@ report_function(rs_session *s, const rs_pair *pair)
                          "default values");
     }
     if (relation == RS_CODE_MOVED) {
-        return rs_change(s, pair->unit, pair->qualname, "function", "moved", line, NULL);
+        return rs_change(s, pair->unit, pair->qualname, "function", "moved", line,
+                         NULL);
     }
     return 0;
 }
@@ -140,7 +142,8 @@ int
 rs_function_plan(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
-        if (s->pairs[i].kind == RS_PAIR_FUNCTION && plan_function(s, &s->pairs[i]) < 0) {
+        if (s->pairs[i].kind == RS_PAIR_FUNCTION &&
+            plan_function(s, &s->pairs[i]) < 0) {
             return -1;
         }
     }

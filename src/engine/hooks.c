@@ -22,7 +22,8 @@ refuse_for(rs_session *s, const rs_unit *u)
     PyObject *error, *cause = PyErr_GetRaisedException();
     if (rs_refuse(s, "RSL401", u, s->st->names.__before_reload__, 0,
                   "The hook decides; its exception is the cause of this error.",
-                  "__before_reload__ raised %s: %S", Py_TYPE(cause)->tp_name, cause) < 0 ||
+                  "__before_reload__ raised %s: %S", Py_TYPE(cause)->tp_name,
+                  cause) < 0 ||
         rs_raise_refusals(s) < 0) {
         Py_DECREF(cause);
         return -1;

@@ -48,7 +48,8 @@ rs_idmap_holds(const rs_idmap *map, const void *op, const void *key)
 }
 
 /* Iterate: start with *pos = 0; 1 while there was an entry. Borrowed. */
-int rs_idmap_next(const rs_idmap *map, Py_ssize_t *pos, PyObject **key, PyObject **value);
+int rs_idmap_next(const rs_idmap *map, Py_ssize_t *pos, PyObject **key,
+                  PyObject **value);
 
 /* Drop everything; releasing may run Python code. */
 void rs_idmap_clear(rs_idmap *map);

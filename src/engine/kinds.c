@@ -99,10 +99,11 @@ static int
 report(rs_session *s, PyObject *old, Py_ssize_t left)
 {
     PyObject *qualname = rs_idmap_get(&s->replaced_names, old);
-    return rs_notice(s, "RSL605", NULL, qualname, 0,
-                     "it is another kind of object now, and %zd references to the old one, "
-                     "of type %s, can't be redirected",
-                     left, Py_TYPE(old)->tp_name);
+    return rs_notice(
+        s, "RSL605", NULL, qualname, 0,
+        "it is another kind of object now, and %zd references to the old one, "
+        "of type %s, can't be redirected",
+        left, Py_TYPE(old)->tp_name);
 }
 
 /* Counted before anything is planned for the holders: plans hold references as well. */

@@ -55,13 +55,15 @@ find_opcodes(opcodes *ops)
 }
 
 static int
-note_store(PyObject *notes, PyObject *code, Py_ssize_t offset, Py_ssize_t arg, int import)
+note_store(PyObject *notes, PyObject *code, Py_ssize_t offset, Py_ssize_t arg,
+           int import)
 {
     int result = -1;
     PyObject *note = Py_BuildValue("(ii)", PyCode_Addr2Line(RS_CODE(code), (int)offset),
                                    import);
     if (note != NULL) {
-        result = PyDict_SetItem(notes, PyTuple_GET_ITEM(RS_CODE(code)->co_names, arg), note);
+        result = PyDict_SetItem(notes, PyTuple_GET_ITEM(RS_CODE(code)->co_names, arg),
+                                note);
         Py_DECREF(note);
     }
     return result;
@@ -86,7 +88,8 @@ notes_of(PyObject *code)
         arg = (arg << 8) | text[i + 1];
         if (text[i] == ops.store && arg < PyTuple_GET_SIZE(RS_CODE(code)->co_names) &&
             note_store(notes, code, i, arg,
-                       previous == ops.import_from || previous == ops.import_name) < 0) {
+                       previous == ops.import_from || previous == ops.import_name) <
+                0) {
             Py_CLEAR(notes);
             break;
         }

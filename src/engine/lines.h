@@ -4,6 +4,8 @@
  *           rs_body_is_same.
  * Depends:  session.h, same.h, the module `opcode` of the standard library.
  * Threads:  the GIL is held; may import `opcode`.
+ * Invariants:
+ *   N1  a line that is not known is 0, never a guess.
  */
 #ifndef RS_LINES_H
 #define RS_LINES_H

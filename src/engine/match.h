@@ -1,7 +1,7 @@
 /* match.h -- which live definition is meant by which new one.
  * Owns:     nothing; fills s->map and s->pairs.
- * Provides: rs_match, rs_match_foreign, rs_find_definition.
- * Depends:  scope.h, wrappers.h, codes.h.
+ * Provides: rs_match, rs_match_function.
+ * Depends:  scope.h, foreign.h, wrappers.h, codes.h, originals.h, enumeration.h.
  * Threads:  the GIL is held; runs no Python code of the user.
  * Invariants:
  *   M1  only what a unit defines is paired: its code made both, under one qualified name.
@@ -16,12 +16,8 @@
 /* Pairs the definitions of all units. 0 or -1. */
 int rs_match(rs_session *s);
 
-/* The function of `globals` that is defined as `qualname`: `value` itself, or inside its
- * wrappers. Borrowed or NULL. */
-PyObject *rs_find_definition(PyObject *value, PyObject *globals, PyObject *qualname);
-
-/* Does the live `value`, bound to a name that the new source defines, come from somewhere
- * else than a source: a mock, a wrapper that was put on at run time? */
-int rs_match_foreign(rs_session *s, const rs_unit *u, PyObject *value);
+/* One pair of functions; `mapped`: the donor's references become the live one's. 0, -1. */
+int rs_match_function(rs_session *s, rs_unit *u, PyObject *qualname, PyObject *live,
+                      PyObject *donor, int mapped);
 
 #endif

@@ -16,30 +16,30 @@ rs_state_of(PyObject *engine_module)
     return PyModule_GetState(engine_module);
 }
 
-PyDoc_STRVAR(reload_doc,
-             "reload(modules, *, update, allowed, execute, take_all, take, delete, timeout)\n"
-             "--\n\n"
-             "Update live modules from their new source, as one transaction.\n\n"
-             "modules: iterable of names and module objects.\n"
-             "update: object whose attributes are filled with the report.\n"
-             "allowed: callable (name, module) -> bool.\n"
-             "execute: 'all'. take_all: bool, data follow the source.\n"
-             "take, delete: sets of qualified names. timeout: seconds, <= 0 for none.\n"
-             "Raises UpdateError, PrepareError, RefusedError.");
+PyDoc_STRVAR(
+    reload_doc,
+    "reload(modules, *, update, allowed, execute, take_all, take, delete, timeout)\n"
+    "--\n\n"
+    "Update live modules from their new source, as one transaction.\n\n"
+    "modules: iterable of names and module objects.\n"
+    "update: object whose attributes are filled with the report.\n"
+    "allowed: callable (name, module) -> bool.\n"
+    "execute: 'all'. take_all: bool, data follow the source.\n"
+    "take, delete: sets of qualified names. timeout: seconds, <= 0 for none.\n"
+    "Raises UpdateError, PrepareError, RefusedError.");
 
 static PyObject *
 engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
 {
-    static const char *const keywords[] = {"modules",  "update", "allowed", "execute",
-                                           "take_all", "take",   "delete",  "timeout",
-                                           NULL};
+    static const char *const keywords[] = {"modules", "update",   "allowed",
+                                           "execute", "take_all", "take",
+                                           "delete",  "timeout",  NULL};
     rs_update_options options = {0};
     const char *execute;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$OOspOOd:reload",
-                                     (char **)(uintptr_t)keywords, &options.modules,
-                                     &options.update, &options.allowed, &execute,
-                                     &options.take_all, &options.take, &options.del,
-                                     &options.timeout)) {
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O$OOspOOd:reload", (char **)(uintptr_t)keywords,
+            &options.modules, &options.update, &options.allowed, &execute,
+            &options.take_all, &options.take, &options.del, &options.timeout)) {
         return NULL;
     }
     if (strcmp(execute, "all") != 0) {
@@ -58,7 +58,8 @@ static PyObject *
 engine_record_imports(PyObject *engine, PyObject *excluded)
 {
     if (!PyTuple_Check(excluded)) {
-        PyErr_Format(PyExc_TypeError, "record_imports() takes a tuple of folders, not %s",
+        PyErr_Format(PyExc_TypeError,
+                     "record_imports() takes a tuple of folders, not %s",
                      Py_TYPE(excluded)->tp_name);
         return NULL;
     }
@@ -66,9 +67,10 @@ engine_record_imports(PyObject *engine, PyObject *excluded)
 }
 
 #ifdef RS_CHECKS
-PyDoc_STRVAR(fail_after_doc, "_fail_after(n, /)\n--\n\n"
-                             "Commits fail at their n-th operation (0 is the first) from "
-                             "now on; -1: none does.\nOnly in builds for tests.");
+PyDoc_STRVAR(fail_after_doc,
+             "_fail_after(n, /)\n--\n\n"
+             "Commits fail at their n-th operation (0 is the first) from "
+             "now on; -1: none does.\nOnly in builds for tests.");
 
 static PyObject *
 engine_fail_after(PyObject *engine, PyObject *n)
@@ -99,9 +101,12 @@ add_names(PyObject *engine, rs_state *st)
         const char *name;
         PyObject *value;
     } names[] = {
-        {"UpdateError", st->UpdateError},   {"PrepareError", st->PrepareError},
-        {"RefusedError", st->RefusedError}, {"Reason", st->Reason},
-        {"Change", st->Change},             {"Notice", st->Notice},
+        {"UpdateError", st->UpdateError},
+        {"PrepareError", st->PrepareError},
+        {"RefusedError", st->RefusedError},
+        {"Reason", st->Reason},
+        {"Change", st->Change},
+        {"Notice", st->Notice},
         {"Lagging", st->Lagging},
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -131,7 +136,8 @@ static int
 engine_exec(PyObject *engine)
 {
     rs_state *st = rs_state_of(engine);
-    if (rs_state_init(st) < 0 || make_types(engine, st) < 0 || add_names(engine, st) < 0) {
+    if (rs_state_init(st) < 0 || make_types(engine, st) < 0 ||
+        add_names(engine, st) < 0) {
         return -1;
     }
     return rs_lock_init(engine);

@@ -13,7 +13,8 @@ move_events(rs_session *s, PyObject *monitoring, int tool)
         if (!PyCode_Check(old_code) || !PyCode_Check(new_code)) {
             continue;
         }
-        events = PyObject_CallMethod(monitoring, "get_local_events", "iO", tool, old_code);
+        events = PyObject_CallMethod(monitoring, "get_local_events", "iO", tool,
+                                     old_code);
         if (events == NULL) {
             return -1;
         }

@@ -2,6 +2,7 @@
 
 #include "body.h"
 #include "data.h"
+#include "foreign.h"
 #include "importers.h"
 #include "lines.h"
 #include "lookup.h"
@@ -102,12 +103,11 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
                          "the policy is to keep what lives");
     case RS_DATA_BODY:
         if (!rs_body_can_take(live, donor, &why)) {
-            return rs_refuse(s,
-                             PyByteArray_CheckExact(live) ? "RSL301" : "RSL302",
+            return rs_refuse(s, PyByteArray_CheckExact(live) ? "RSL301" : "RSL302",
                              scope->unit, qualname, line_of(s, scope, name, donor),
                              "Release it, or keep the data (data=\"keep\").",
-                             "the %s can't take new contents: %s", Py_TYPE(live)->tp_name,
-                             why);
+                             "the %s can't take new contents: %s",
+                             Py_TYPE(live)->tp_name, why);
         }
         if (rs_same_literal(live, donor)) {
             return 0;
@@ -175,7 +175,8 @@ bound_value(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *dono
 static int
 is_generated(const rs_unit *u, PyObject *func)
 {
-    return !rs_same_text(RS_CODE(RS_FUNCTION(func)->func_code)->co_filename, u->filename);
+    return !rs_same_text(RS_CODE(RS_FUNCTION(func)->func_code)->co_filename,
+                         u->filename);
 }
 
 /* The function itself, or the one inside a staticmethod or classmethod (borrowed), or
@@ -187,7 +188,8 @@ plain_function(PyObject *value)
     if (PyFunction_Check(value)) {
         return value;
     }
-    if (Py_TYPE(value) != &PyStaticMethod_Type && Py_TYPE(value) != &PyClassMethod_Type) {
+    if (Py_TYPE(value) != &PyStaticMethod_Type &&
+        Py_TYPE(value) != &PyClassMethod_Type) {
         return NULL;
     }
     inner = PyObject_GetAttrString(value, "__func__");
@@ -216,7 +218,8 @@ both_generated(const rs_unit *u, PyObject *live, PyObject *donor)
 /* Is `donor` a value that another updated module has a name for? 2 if `live` is what that
  * name means now, so that the binding only follows. */
 static int
-comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *live, PyObject *donor)
+comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *live,
+                PyObject *donor)
 {
     int found = 0;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
@@ -238,8 +241,8 @@ comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *live, PyObje
 
 /* Did the program, not a source, bind the name to what is live there? 1, 0, -1. */
 static int
-put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
-                PyObject *donor, int kind)
+put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname,
+                PyObject *live, PyObject *donor, int kind)
 {
     const rs_unit *u = scope->unit;
     PyObject *old_body = rs_body_of(u->known_code, scope->prefix);
@@ -247,7 +250,7 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObje
     if (from_unit == 2) {
         return 0;
     }
-    if (rs_match_foreign(s, u, live) && !both_generated(u, live, donor)) {
+    if (rs_is_foreign(s, u, live) && !both_generated(u, live, donor)) {
         return 1;
     }
     if (kind == RS_KIND_DEFINITION && !rs_stands_for_code(s, scope, qualname, live)) {
@@ -322,8 +325,8 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
     }
     if (note_replaced(s, scope, name, qualname, live, value) < 0 ||
         rebind(s, scope, name, live, value) < 0 ||
-        rs_change(s, scope->unit, qualname,
-                  word_for_kind(kind, donor), "rebound", line_of(s, scope, name, donor), NULL) < 0) {
+        rs_change(s, scope->unit, qualname, word_for_kind(kind, donor), "rebound",
+                  line_of(s, scope, name, donor), NULL) < 0) {
         return -1;
     }
     return 1;
@@ -432,7 +435,8 @@ rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *li
     if (deletes != 0) {
         result = deletes < 0 ? -1 : drop(s, scope, name, qualname, word, "asked for");
     } else if (own && !PyType_Check(live) &&
-               PyDict_GetItemWithError(scope->donor, s->st->names._del_func) == Py_True) {
+               PyDict_GetItemWithError(scope->donor, s->st->names._del_func) ==
+                   Py_True) {
         result = drop(s, scope, name, qualname, word, "_del_func");
     } else if (own || was_in_source(scope, name) == 1) {
         result = rs_change(s, scope->unit, qualname, word, "stays", 0,
@@ -452,9 +456,10 @@ static int
 plan_module_machinery(rs_session *s, const rs_scope *scope)
 {
     const rs_names *n = &s->st->names;
-    PyObject *follow[] = {n->__doc__,      n->__annotations__, n->__annotate__,
-                          n->__conditional_annotations__, n->_reload_data,
-                          n->_reload_all_data, n->_del_func};
+    PyObject *follow[] = {n->__doc__,      n->__annotations__,
+                          n->__annotate__, n->__conditional_annotations__,
+                          n->_reload_data, n->_reload_all_data,
+                          n->_del_func};
     for (size_t i = 0; i < sizeof(follow) / sizeof(follow[0]); i++) {
         PyObject *donor = PyDict_GetItemWithError(scope->donor, follow[i]);
         PyObject *live = PyDict_GetItemWithError(scope->live, follow[i]);
@@ -472,7 +477,8 @@ plan_module_machinery(rs_session *s, const rs_scope *scope)
 }
 
 static int
-plan_module(rs_session *s, const rs_scope *scope, PyObject *new_names, PyObject *old_names)
+plan_module(rs_session *s, const rs_scope *scope, PyObject *new_names,
+            PyObject *old_names)
 {
     Py_ssize_t pos = 0;
     PyObject *name, *value;
@@ -525,7 +531,8 @@ names_something(const rs_session *s, PyObject *full)
         PyObject *path;
         int found;
         if (PyUnicode_Tailmatch(full, u->name, 0, n, -1) != 1 ||
-            PyUnicode_GET_LENGTH(full) <= n + 1 || PyUnicode_READ_CHAR(full, n) != '.') {
+            PyUnicode_GET_LENGTH(full) <= n + 1 ||
+            PyUnicode_READ_CHAR(full, n) != '.') {
             continue;
         }
         path = PyUnicode_Substring(full, n + 1, PyUnicode_GET_LENGTH(full));
@@ -553,10 +560,11 @@ check_names(rs_session *s, PyObject *set, const char *option)
     while (result == 0 && (full = PyIter_Next(iter)) != NULL) {
         int found = PyUnicode_Check(full) ? names_something(s, full) : 0;
         if (found == 0) {
-            result = rs_refuse(s, "RSL105", NULL, full, 0,
-                               "Write \"module.NAME\" or \"module.Class.NAME\" of a module "
-                               "that takes part in this update.",
-                               "%s names %R, which is nowhere", option, full);
+            result = rs_refuse(
+                s, "RSL105", NULL, full, 0,
+                "Write \"module.NAME\" or \"module.Class.NAME\" of a module "
+                "that takes part in this update.",
+                "%s names %R, which is nowhere", option, full);
         } else if (found < 0) {
             result = -1;
         }

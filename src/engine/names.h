@@ -14,7 +14,8 @@
 
 /* One name that the new source binds, by kind and policy. 1 if something was planned for
  * the name itself, 0 if not, -1. */
-int rs_names_plan(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor);
+int rs_names_plan(rs_session *s, const rs_scope *scope, PyObject *name,
+                  PyObject *donor);
 
 /* One name that only the live namespace has. 1, 0, -1 as above. */
 int rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live);

@@ -55,8 +55,9 @@ int
 rs_plan_make(rs_session *s)
 {
     if (start_again(s) < 0 || rs_names_check_options(s) < 0 || rs_class_plan(s) < 0 ||
-        rs_names_plan_modules(s) < 0 || rs_function_plan(s) < 0 || rs_rewrap_plan(s) < 0 ||
-        rs_data_plan_bodies(s) < 0 || refuse_if_needed(s) < 0) {
+        rs_names_plan_modules(s) < 0 || rs_function_plan(s) < 0 ||
+        rs_rewrap_plan(s) < 0 || rs_data_plan_bodies(s) < 0 ||
+        refuse_if_needed(s) < 0) {
         return -1;
     }
     rs_session_breathe(s);
@@ -67,8 +68,8 @@ rs_plan_make(rs_session *s)
     rs_session_breathe(s);
     /* and from here to the commit no other thread runs, unless there are hooks: it could
      * make a closure of old code that nobody has seen */
-    if (rs_nested_plan(s) < 0 || rs_kinds_plan(s) < 0 ||
-        rs_redirect_leftovers(s) < 0 || rs_leftovers_plan(s) < 0) {
+    if (rs_nested_plan(s) < 0 || rs_kinds_plan(s) < 0 || rs_redirect_leftovers(s) < 0 ||
+        rs_leftovers_plan(s) < 0) {
         return -1;
     }
     return refuse_if_needed(s);

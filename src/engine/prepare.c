@@ -53,7 +53,8 @@ run_redirected(rs_session *s)
 {
     int result = -1;
     s->active = 1;
-    if (rs_leaks_begin(s) == 0 && rs_imports_begin(s) == 0 && rs_watchdog_start(s) == 0) {
+    if (rs_leaks_begin(s) == 0 && rs_imports_begin(s) == 0 &&
+        rs_watchdog_start(s) == 0) {
         result = run_units(s);
     }
     rs_watchdog_stop(s);
@@ -128,7 +129,8 @@ note_rests(rs_session *s, PyObject *exception, Py_ssize_t first)
     for (Py_ssize_t i = first; i < PyList_GET_SIZE(s->notices); i++) {
         PyObject *notice = PyList_GET_ITEM(s->notices, i);
         PyObject *done = NULL;
-        PyObject *text = PyUnicode_FromFormat("%U: %U", PyStructSequence_GetItem(notice, 0),
+        PyObject *text = PyUnicode_FromFormat("%U: %U",
+                                              PyStructSequence_GetItem(notice, 0),
                                               PyStructSequence_GetItem(notice, 5));
         if (text != NULL) {
             done = PyObject_CallMethod(exception, "add_note", "O", text);

@@ -88,8 +88,9 @@ done:
 static int
 wrap(PyObject *engine, PyObject *basics)
 {
-    static const PyMethodDef method = {"exec_module", recording_exec_module, METH_VARARGS,
-                                       "Execute the module, and remember its code for resoul."};
+    static const PyMethodDef method = {
+        "exec_module", recording_exec_module, METH_VARARGS,
+        "Execute the module, and remember its code for resoul."};
     int result = -1;
     PyObject *function = PyCFunction_New((PyMethodDef *)(uintptr_t)&method, engine);
     PyObject *bindable = function != NULL ? PyInstanceMethod_New(function) : NULL;
@@ -112,7 +113,8 @@ rs_recorder_install(PyObject *engine, PyObject *excluded)
         return 0;
     }
     external = PyImport_ImportModule("importlib._bootstrap_external");
-    basics = external != NULL ? PyObject_GetAttrString(external, "_LoaderBasics") : NULL;
+    basics = external != NULL ? PyObject_GetAttrString(external, "_LoaderBasics")
+                              : NULL;
     if (basics != NULL) {
         result = wrap(engine, basics);
     }

@@ -19,6 +19,7 @@
 int rs_recorder_install(PyObject *engine, PyObject *excluded);
 
 /* `code` is what the live `module`, called `name`, was made by. 0 or -1. */
-int rs_recorder_remember(rs_state *st, PyObject *name, PyObject *module, PyObject *code);
+int rs_recorder_remember(rs_state *st, PyObject *name, PyObject *module,
+                         PyObject *code);
 
 #endif

@@ -43,7 +43,8 @@ rs_rewrap_can(const rs_state *st, PyObject *live, PyObject *donor)
         return 0;
     }
     if (Py_TYPE(live) == &PyProperty_Type) {
-        return member_word(live, "fget") != NULL && member_word(live, "__doc__") != NULL;
+        return member_word(live, "fget") != NULL &&
+               member_word(live, "__doc__") != NULL;
     }
     return Py_TYPE(live) == st->partial_type && member_word(live, "func") != NULL &&
            !has_placeholder(live) && !has_placeholder(donor);
@@ -82,7 +83,8 @@ plan_registry(rs_session *s, PyObject *registry, PyObject *new_registry)
         return -1;
     }
     while (result == 0 && PyDict_Next(new_registry, &pos, &type, &func)) {
-        result = PyDict_SetItem(joined, rs_session_live(s, type), rs_session_live(s, func));
+        result = PyDict_SetItem(joined, rs_session_live(s, type),
+                                rs_session_live(s, func));
     }
     if (result == 0) {
         result = rs_plan_body_derived(&s->journal, registry, joined);
@@ -174,7 +176,8 @@ plan_attributes(rs_session *s, PyObject *live, PyObject *donor)
 int
 rs_rewrap_plan(rs_session *s)
 {
-    static const char *const property_parts[] = {"fget", "fset", "fdel", "__doc__", NULL};
+    static const char *const property_parts[] = {"fget", "fset", "fdel", "__doc__",
+                                                 NULL};
     static const char *const partial_parts[] = {"func", "args", "keywords", NULL};
     Py_ssize_t pos = 0;
     PyObject *live, *donor;

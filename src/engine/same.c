@@ -238,7 +238,8 @@ rs_same_code(PyObject *a, PyObject *b)
         goto done;
     }
     relation = RS_CODE(a)->co_firstlineno == RS_CODE(b)->co_firstlineno &&
-                       rs_same_literal(RS_CODE(a)->co_linetable, RS_CODE(b)->co_linetable)
+                       rs_same_literal(RS_CODE(a)->co_linetable,
+                                       RS_CODE(b)->co_linetable)
                    ? RS_CODE_SAME
                    : RS_CODE_MOVED;
     if (compare_consts(RS_CODE(a)->co_consts, RS_CODE(b)->co_consts, &relation) < 0) {

@@ -38,7 +38,8 @@ mangling_of(PyObject *prefix, PyObject *name)
         return 0;
     }
     for (Py_ssize_t i = start; i < end; i++) {
-        if (PyUnicode_READ_CHAR(prefix, i) != PyUnicode_READ_CHAR(name, i - start + 1)) {
+        if (PyUnicode_READ_CHAR(prefix, i) !=
+            PyUnicode_READ_CHAR(name, i - start + 1)) {
             return 0;
         }
     }
@@ -87,22 +88,43 @@ is_one_of(PyObject *name, const char *const *list)
 int
 rs_scope_is_special(const rs_scope *scope, PyObject *name)
 {
-    static const char *const settings[] = {"_reload_data", "_reload_all_data", "_del_func",
-                                           NULL};
-    static const char *const module_names[] = {
-        "__builtins__", "__name__",    "__spec__",        "__loader__",
-        "__package__",  "__file__",    "__path__",        "__cached__",
-        "__doc__",      "__annotate__", "__annotations__", "__conditional_annotations__",
-        NULL};
-    static const char *const class_names[] = {
-        "_abc_impl",           "_fields",          "_field_defaults",
-        "_is_protocol",        "_is_runtime_protocol", "_member_map_",
-        "_member_names_",      "_value2member_map_",   "_hashable_values_",
-        "_unhashable_values_", "_unhashable_values_map_", "_member_type_",
-        "_value_repr_",        "_new_member_",     "_use_args_",
-        "_generate_next_value_", "_flag_mask_",    "_singles_mask_",
-        "_all_bits_",          "_boundary_",       "_inverted_",
-        NULL};
+    static const char *const settings[] = {"_reload_data", "_reload_all_data",
+                                           "_del_func", NULL};
+    static const char *const module_names[] = {"__builtins__",
+                                               "__name__",
+                                               "__spec__",
+                                               "__loader__",
+                                               "__package__",
+                                               "__file__",
+                                               "__path__",
+                                               "__cached__",
+                                               "__doc__",
+                                               "__annotate__",
+                                               "__annotations__",
+                                               "__conditional_annotations__",
+                                               NULL};
+    static const char *const class_names[] = {"_abc_impl",
+                                              "_fields",
+                                              "_field_defaults",
+                                              "_is_protocol",
+                                              "_is_runtime_protocol",
+                                              "_member_map_",
+                                              "_member_names_",
+                                              "_value2member_map_",
+                                              "_hashable_values_",
+                                              "_unhashable_values_",
+                                              "_unhashable_values_map_",
+                                              "_member_type_",
+                                              "_value_repr_",
+                                              "_new_member_",
+                                              "_use_args_",
+                                              "_generate_next_value_",
+                                              "_flag_mask_",
+                                              "_singles_mask_",
+                                              "_all_bits_",
+                                              "_boundary_",
+                                              "_inverted_",
+                                              NULL};
     if (is_one_of(name, settings)) {
         return 1;
     }

@@ -75,9 +75,7 @@ rs_session_breathe(rs_session *s)
     if (s->breath != 0 && now - s->breath > s->blocked_ns) {
         s->blocked_ns = now - s->breath;
     }
-    Py_BEGIN_ALLOW_THREADS
-    Py_END_ALLOW_THREADS
-    s->breath = rs_clock_ns();
+    Py_BEGIN_ALLOW_THREADS Py_END_ALLOW_THREADS s->breath = rs_clock_ns();
 }
 
 void
@@ -196,8 +194,8 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
     n += rs_idmap_has(&s->map, op);
     n += 2 * rs_idmap_has(&s->young, op); /* key and value */
     n += rs_idmap_has(&s->quiet, op);
-    n += rs_idmap_holds(&s->rewraps, op, live) +
-         rs_idmap_holds(&s->bodies, op, live) + rs_idmap_holds(&s->combinations, op, live);
+    n += rs_idmap_holds(&s->rewraps, op, live) + rs_idmap_holds(&s->bodies, op, live) +
+         rs_idmap_holds(&s->combinations, op, live);
     n += 2 * rs_idmap_has(&s->born, op);
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         n += s->units[i].scratch == op;

@@ -33,10 +33,10 @@ typedef struct {
     PyObject *scratch_module; /* a module object with the real __name__ */
     PyObject *scratch;        /* its dict */
     rs_unit_phase phase;
-    Py_ssize_t entry;         /* number of the unit that begins its circle (order.h) */
-    int entered;              /* scratch.c: that one was asked to begin */
-    PyObject *error;          /* what its body raised, or NULL: raised again (scratch.h) */
-    int borrowed;             /* frames.h: a frame uses `scratch`, don't empty it */
+    Py_ssize_t entry; /* number of the unit that begins its circle (order.h) */
+    int entered;      /* scratch.c: that one was asked to begin */
+    PyObject *error;  /* what its body raised, or NULL: raised again (scratch.h) */
+    int borrowed;     /* frames.h: a frame uses `scratch`, don't empty it */
 } rs_unit;
 
 typedef enum {
@@ -54,23 +54,23 @@ typedef struct {
 
 struct rs_session {
     PyObject_HEAD
-    rs_state *st;             /* borrowed; the module outlives every session */
-    PyObject *engine;         /* the engine module, keeps st alive */
-    int active;               /* preparing: hooks redirect; later they only forward */
-    unsigned long thread;     /* identifier of the preparing thread */
+    rs_state *st;         /* borrowed; the module outlives every session */
+    PyObject *engine;     /* the engine module, keeps st alive */
+    int active;           /* preparing: hooks redirect; later they only forward */
+    unsigned long thread; /* identifier of the preparing thread */
 
     rs_unit *units;
     Py_ssize_t n_units;
 
-    PyObject *builtins;       /* private builtins dict of all scratch namespaces */
-    PyObject *real_import;    /* builtins.__import__ etc. as they were at the start */
+    PyObject *builtins;    /* private builtins dict of all scratch namespaces */
+    PyObject *real_import; /* builtins.__import__ etc. as they were at the start */
     PyObject *real_lazy_import;
     PyObject *real_build_class;
-    PyObject *first_imports;  /* list of names this update imported for the first time */
-    int importing;            /* depth of first-time imports: the timeout waits */
-    int timed_out;            /* the watchdog fired; no failure by itself */
-    int abandoned;            /* this process was forked off while preparing (lock.c) */
-    int gc_was_on;            /* what to restore; also in a forked child (lock.c) */
+    PyObject *first_imports; /* list of names this update imported for the first time */
+    int importing;           /* depth of first-time imports: the timeout waits */
+    int timed_out;           /* the watchdog fired; no failure by itself */
+    int abandoned;           /* this process was forked off while preparing (lock.c) */
+    int gc_was_on;           /* what to restore; also in a forked child (lock.c) */
     struct rs_watchdog *watchdog; /* watchdog.c */
     struct rs_leaks *leaks;       /* leaks.c */
     struct rs_heap *heap;         /* heap.c: markers */
@@ -78,33 +78,34 @@ struct rs_session {
     struct rs_codes *codes;       /* codes.c */
     PyObject *imports_of;         /* importers.c: what modules import; a dict or NULL */
 
-    rs_idmap young;           /* what was made while preparing: object -> itself */
-    rs_idmap map;             /* donor -> live */
-    rs_idmap quiet;           /* donor class -> live class it was created for (quiet.c) */
-    rs_idmap born;            /* class made by a body -> itself (quiet.c) */
-    rs_idmap old_codes;       /* old code -> new code (codes.h) */
-    rs_idmap claimed;         /* live definition -> donor that it was first paired with */
-    rs_idmap lines;           /* body code -> dict of lines (lines.c) */
-    rs_idmap rewraps;         /* live wrapper -> donor whose parts it takes (rewrap.c) */
-    rs_idmap combinations;    /* live combination of flags -> the donor's (enumeration.c) */
-    rs_idmap replaced;        /* live definition -> what its name means instead (kinds.c) */
-    rs_idmap replaced_names;  /* the same -> "module.qualname" */
-    rs_idmap bodies;          /* live container -> donor whose contents it takes (data.c) */
-    rs_pair *pairs;           /* match.c, in order of discovery */
+    rs_idmap young;     /* what was made while preparing: object -> itself */
+    rs_idmap map;       /* donor -> live */
+    rs_idmap quiet;     /* donor class -> live class it was created for (quiet.c) */
+    rs_idmap born;      /* class made by a body -> itself (quiet.c) */
+    rs_idmap old_codes; /* old code -> new code (codes.h) */
+    rs_idmap claimed;   /* live definition -> donor that it was first paired with */
+    rs_idmap lines;     /* body code -> dict of lines (lines.c) */
+    rs_idmap rewraps;   /* live wrapper -> donor whose parts it takes (rewrap.c) */
+    rs_idmap
+        combinations;  /* live combination of flags -> the donor's (enumeration.c) */
+    rs_idmap replaced; /* live definition -> what its name means instead (kinds.c) */
+    rs_idmap replaced_names; /* the same -> "module.qualname" */
+    rs_idmap bodies; /* live container -> donor whose contents it takes (data.c) */
+    rs_pair *pairs;  /* match.c, in order of discovery */
     Py_ssize_t n_pairs, pairs_room;
-    PyObject *caches;         /* list: lru_caches to empty right after the commit */
-    PyObject *abcs;           /* list of (live, donor) whose registrations are joined */
+    PyObject *caches; /* list: lru_caches to empty right after the commit */
+    PyObject *abcs;   /* list of (live, donor) whose registrations are joined */
     rs_journal journal;
 
-    int hooks_ran;            /* user code ran between plan and commit (hooks.c) */
-    Py_ssize_t n_before;      /* units whose __before_reload__ was asked (hooks.c) */
+    int hooks_ran;       /* user code ran between plan and commit (hooks.c) */
+    Py_ssize_t n_before; /* units whose __before_reload__ was asked (hooks.c) */
 
     /* options */
-    PyObject *allowed;        /* callable (name, module) -> bool */
-    int take_all;             /* data="take" */
-    PyObject *take;           /* set of "module.name" or "module.Class.name" */
-    PyObject *del;            /* the same, delete= */
-    double timeout;           /* seconds; <= 0: none */
+    PyObject *allowed; /* callable (name, module) -> bool */
+    int take_all;      /* data="take" */
+    PyObject *take;    /* set of "module.name" or "module.Class.name" */
+    PyObject *del;     /* the same, delete= */
+    double timeout;    /* seconds; <= 0: none */
 
     /* results */
     PyObject *refusals;       /* list of Reason */

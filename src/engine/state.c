@@ -57,7 +57,8 @@ make_errors(rs_state *st)
 
 /* The fields are no statics: the API takes them writable, and copies what it needs. */
 static PyObject *
-make_record(const char *name, const char *doc, PyStructSequence_Field *fields, int count)
+make_record(const char *name, const char *doc, PyStructSequence_Field *fields,
+            int count)
 {
     PyStructSequence_Desc desc = {name, doc, fields, count};
     return (PyObject *)PyStructSequence_NewType(&desc);
@@ -76,8 +77,7 @@ make_reason(void)
         {"todo", "what to do about it"},
         {NULL, NULL},
     };
-    return make_record("resoul.Reason",
-                       "Why an update was refused.", fields, 7);
+    return make_record("resoul.Reason", "Why an update was refused.", fields, 7);
 }
 
 static PyObject *
@@ -94,7 +94,8 @@ make_change(void)
         {NULL, NULL},
     };
     return make_record("resoul.Change",
-                       "One thing that an update did, or knowingly did not do.", fields, 7);
+                       "One thing that an update did, or knowingly did not do.", fields,
+                       7);
 }
 
 static PyObject *
@@ -109,8 +110,8 @@ make_notice(void)
         {"message", "what the update could not do, or what deserves a look"},
         {NULL, NULL},
     };
-    return make_record("resoul.Notice",
-                       "A warning of an update that was applied.", fields, 6);
+    return make_record("resoul.Notice", "A warning of an update that was applied.",
+                       fields, 6);
 }
 
 static PyObject *
@@ -124,7 +125,8 @@ make_lagging(void)
         {NULL, NULL},
     };
     return make_record("resoul.Lagging",
-                       "Frames that still run the old code of one function.", fields, 4);
+                       "Frames that still run the old code of one function.", fields,
+                       4);
 }
 
 static int
@@ -162,8 +164,8 @@ import_type(const char *module, const char *name)
 static int
 find_subtype_dealloc(rs_state *st)
 {
-    PyObject *type =
-        PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "resoul_probe");
+    PyObject *type = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}",
+                                           "resoul_probe");
     if (type == NULL) {
         return -1;
     }

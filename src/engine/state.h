@@ -13,81 +13,81 @@
 #include "compat.h"
 
 /* Strings that the engine looks up; st->names.__wrapped__ and so on. */
-#define RS_NAMES(X)                                                                       \
-    X(__name__)                                                                           \
-    X(__qualname__)                                                                       \
-    X(__module__)                                                                         \
-    X(__doc__)                                                                            \
-    X(__dict__)                                                                           \
-    X(__weakref__)                                                                        \
-    X(__slots__)                                                                          \
-    X(__class__)                                                                          \
-    X(__bases__)                                                                          \
-    X(__mro__)                                                                            \
-    X(__init_subclass__)                                                                  \
-    X(__set_name__)                                                                       \
-    X(__wrapped__)                                                                        \
-    X(__code__)                                                                           \
-    X(__all__)                                                                            \
-    X(__annotations__)                                                                    \
-    X(__annotate__)                                                                       \
-    X(__annotate_func__)                                                                  \
-    X(__annotations_cache__)                                                              \
-    X(__conditional_annotations__)                                                        \
-    X(__firstlineno__)                                                                    \
-    X(__static_attributes__)                                                              \
-    X(__match_args__)                                                                     \
-    X(__orig_bases__)                                                                     \
-    X(__parameters__)                                                                     \
-    X(__type_params__)                                                                    \
-    X(__abstractmethods__)                                                                \
-    X(__isabstractmethod__)                                                               \
-    X(__hash__)                                                                           \
-    X(__eq__)                                                                             \
-    X(__new__)                                                                            \
-    X(__dataclass_fields__)                                                               \
-    X(__dataclass_params__)                                                               \
-    X(__builtins__)                                                                       \
-    X(__file__)                                                                           \
-    X(__path__)                                                                           \
-    X(__package__)                                                                        \
-    X(__spec__)                                                                           \
-    X(__loader__)                                                                         \
-    X(__cached__)                                                                         \
-    X(__import__)                                                                         \
-    X(__lazy_import__)                                                                    \
-    X(__build_class__)                                                                    \
-    X(__main__)                                                                           \
-    X(__before_reload__)                                                                  \
-    X(__after_reload__)                                                                   \
-    X(__reload_failed__)                                                                  \
-    X(_abc_impl)                                                                          \
-    X(_fields)                                                                            \
-    X(_reload_data)                                                                       \
-    X(_reload_all_data)                                                                   \
-    X(_del_func)                                                                          \
-    X(_value_)                                                                            \
-    X(_name_)                                                                             \
-    X(_member_map_)                                                                       \
-    X(_member_names_)                                                                     \
-    X(_value2member_map_)                                                                 \
-    X(_member_type_)                                                                      \
-    X(_inverted_)                                                                         \
-    X(_sort_order_)                                                                       \
-    X(cache_clear)                                                                        \
-    X(cache_parameters)                                                                   \
-    X(func)                                                                               \
-    X(args)                                                                               \
-    X(keywords)                                                                           \
-    X(fget)                                                                               \
-    X(fset)                                                                               \
-    X(fdel)                                                                               \
-    X(attrname)                                                                           \
-    X(registry)                                                                           \
-    X(dispatch_cache)                                                                     \
-    X(data)                                                                               \
-    X(modules)                                                                            \
-    X(mro)                                                                                \
+#define RS_NAMES(X)                \
+    X(__name__)                    \
+    X(__qualname__)                \
+    X(__module__)                  \
+    X(__doc__)                     \
+    X(__dict__)                    \
+    X(__weakref__)                 \
+    X(__slots__)                   \
+    X(__class__)                   \
+    X(__bases__)                   \
+    X(__mro__)                     \
+    X(__init_subclass__)           \
+    X(__set_name__)                \
+    X(__wrapped__)                 \
+    X(__code__)                    \
+    X(__all__)                     \
+    X(__annotations__)             \
+    X(__annotate__)                \
+    X(__annotate_func__)           \
+    X(__annotations_cache__)       \
+    X(__conditional_annotations__) \
+    X(__firstlineno__)             \
+    X(__static_attributes__)       \
+    X(__match_args__)              \
+    X(__orig_bases__)              \
+    X(__parameters__)              \
+    X(__type_params__)             \
+    X(__abstractmethods__)         \
+    X(__isabstractmethod__)        \
+    X(__hash__)                    \
+    X(__eq__)                      \
+    X(__new__)                     \
+    X(__dataclass_fields__)        \
+    X(__dataclass_params__)        \
+    X(__builtins__)                \
+    X(__file__)                    \
+    X(__path__)                    \
+    X(__package__)                 \
+    X(__spec__)                    \
+    X(__loader__)                  \
+    X(__cached__)                  \
+    X(__import__)                  \
+    X(__lazy_import__)             \
+    X(__build_class__)             \
+    X(__main__)                    \
+    X(__before_reload__)           \
+    X(__after_reload__)            \
+    X(__reload_failed__)           \
+    X(_abc_impl)                   \
+    X(_fields)                     \
+    X(_reload_data)                \
+    X(_reload_all_data)            \
+    X(_del_func)                   \
+    X(_value_)                     \
+    X(_name_)                      \
+    X(_member_map_)                \
+    X(_member_names_)              \
+    X(_value2member_map_)          \
+    X(_member_type_)               \
+    X(_inverted_)                  \
+    X(_sort_order_)                \
+    X(cache_clear)                 \
+    X(cache_parameters)            \
+    X(func)                        \
+    X(args)                        \
+    X(keywords)                    \
+    X(fget)                        \
+    X(fset)                        \
+    X(fdel)                        \
+    X(attrname)                    \
+    X(registry)                    \
+    X(dispatch_cache)              \
+    X(data)                        \
+    X(modules)                     \
+    X(mro)                         \
     X(get)
 
 typedef struct {
@@ -105,7 +105,7 @@ typedef struct {
     PyObject *PrepareError;
     PyObject *RefusedError;
     PyObject *PrepareTimeout; /* raised by the watchdog; never leaves the engine */
-    PyObject *Reason;  /* struct sequences: Reason, Change, Notice, Lagging */
+    PyObject *Reason;         /* struct sequences: Reason, Change, Notice, Lagging */
     PyObject *Change;
     PyObject *Notice;
     PyObject *Lagging;
@@ -122,14 +122,15 @@ typedef struct {
     PyTypeObject *deque_type;
     PyObject *clear_caches; /* sys._clear_internal_caches (3.13+) or NULL */
 
-    PyThread_type_lock lock; /* held by the one update that runs */
+    PyThread_type_lock lock;  /* held by the one update that runs */
     unsigned long lock_owner; /* thread identifier, 0: free */
     rs_session *running;      /* borrowed; NULL when no update runs */
 
     PyObject *graveyard; /* list: scratch namespaces that frames still borrow (T6) */
-    PyObject *known;     /* dict: module name -> code object of the source that is live */
-    PyObject *excluded;  /* recorder.c: tuple of folders whose modules are not recorded */
-    PyObject *leftovers; /* list of (weakref live, weakref donor): rule 11 */
+    PyObject *known; /* dict: module name -> code object of the source that is live */
+    PyObject
+        *excluded; /* recorder.c: tuple of folders whose modules are not recorded */
+    PyObject *leftovers;   /* list of (weakref live, weakref donor): rule 11 */
     Py_ssize_t fail_after; /* tests: which operation of a commit fails; -1: none */
     uint32_t own_version; /* the next function version that the engine hands out itself,
                              counted down from the top; CPython counts up from 1 */

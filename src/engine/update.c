@@ -24,8 +24,9 @@ static int
 check_interpreter(rs_session *s)
 {
     if (!RS_PYVERSION_KNOWN) {
-        if (rs_refuse(s, "RSL501", NULL, NULL, 0, "Use a resoul that knows this CPython.",
-                      "CPython %s is newer than this build of resoul", PY_VERSION) == 0) {
+        if (rs_refuse(
+                s, "RSL501", NULL, NULL, 0, "Use a resoul that knows this CPython.",
+                "CPython %s is newer than this build of resoul", PY_VERSION) == 0) {
             rs_raise_refusals(s);
         }
         return -1;
@@ -89,7 +90,8 @@ fill_update(rs_session *s)
 static int
 refuse_restless(rs_session *s)
 {
-    if (rs_refuse(s, "RSL402", NULL, NULL, 0, "Try again, or when the program is quieter.",
+    if (rs_refuse(s, "RSL402", NULL, NULL, 0,
+                  "Try again, or when the program is quieter.",
                   "the program went on changing what the update was planned on "
                   "(%d plans were made)",
                   MAX_PLANS) == 0) {
@@ -189,8 +191,8 @@ refresh_linecache(rs_session *s)
 {
     PyObject *name = PyUnicode_FromString("linecache");
     PyObject *linecache = name != NULL ? PyImport_GetModule(name) : NULL;
-    PyObject *cache =
-        linecache != NULL ? PyObject_GetAttrString(linecache, "cache") : NULL;
+    PyObject *cache = linecache != NULL ? PyObject_GetAttrString(linecache, "cache")
+                                        : NULL;
     Py_XDECREF(name);
     Py_XDECREF(linecache);
     for (Py_ssize_t i = 0; cache != NULL && i < s->n_units; i++) {
@@ -240,7 +242,8 @@ find_lagging(rs_session *s)
             continue;
         }
         u = unit_of_code(s, new_code);
-        label = Py_BuildValue("(OO)", u != NULL ? u->name : RS_CODE(old_code)->co_filename,
+        label = Py_BuildValue("(OO)",
+                              u != NULL ? u->name : RS_CODE(old_code)->co_filename,
                               RS_CODE(old_code)->co_qualname);
         if (label == NULL || rs_idmap_set(&codes, old_code, label) < 0) {
             Py_XDECREF(label);
@@ -276,11 +279,10 @@ fill_borrowed(rs_session *s)
 static void
 settle(rs_session *s)
 {
-    int (*const steps[])(rs_session *) = {empty_lru_caches,       rs_class_join_abcs,
-                                          rs_monitoring_move,     refresh_linecache,
-                                          rs_leftovers_remember,  rs_source_remember,
-                                          find_lagging,           rs_frames_bury,
-                                          fill_borrowed};
+    int (*const steps[])(rs_session *) = {
+        empty_lru_caches,  rs_class_join_abcs,    rs_monitoring_move,
+        refresh_linecache, rs_leftovers_remember, rs_source_remember,
+        find_lagging,      rs_frames_bury,        fill_borrowed};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (steps[i](s) < 0) {
             PyErr_WriteUnraisable(s->update);

@@ -86,7 +86,8 @@ rs_closure_get(PyObject *func, PyObject *name)
     if (closure == NULL) {
         return NULL;
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(closure) && i < code->co_nfreevars; i++) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(closure) && i < code->co_nfreevars;
+         i++) {
         if (rs_same_text(PyTuple_GET_ITEM(code->co_localsplusnames, first + i), name)) {
             return PyCell_GET(PyTuple_GET_ITEM(closure, i));
         }
@@ -134,8 +135,9 @@ PyObject *
 rs_singledispatch_part(PyObject *func, PyObject *name)
 {
     PyObject *dispatch = rs_closure_get_ascii(func, "dispatch");
-    return dispatch != NULL && PyFunction_Check(dispatch) ? rs_closure_get(dispatch, name)
-                                                          : NULL;
+    return dispatch != NULL && PyFunction_Check(dispatch)
+               ? rs_closure_get(dispatch, name)
+               : NULL;
 }
 
 /* ---- do two wrappers do the same? ---- */
@@ -189,7 +191,8 @@ static int
 same_items(const rs_session *s, PyObject *live, PyObject *donor, int depth)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(donor); i++) {
-        if (!same_field(s, PyTuple_GET_ITEM(live, i), PyTuple_GET_ITEM(donor, i), depth)) {
+        if (!same_field(s, PyTuple_GET_ITEM(live, i), PyTuple_GET_ITEM(donor, i),
+                        depth)) {
             return 0;
         }
     }
@@ -201,7 +204,8 @@ same_entries(const rs_session *s, PyObject *live, PyObject *donor, int depth)
 {
     Py_ssize_t i = 0, j = 0;
     PyObject *key, *value, *key2, *value2;
-    while (PyDict_Next(donor, &j, &key2, &value2) && PyDict_Next(live, &i, &key, &value)) {
+    while (PyDict_Next(donor, &j, &key2, &value2) &&
+           PyDict_Next(live, &i, &key, &value)) {
         if (!rs_same_literal(key, key2) || !same_field(s, value, value2, depth)) {
             return 0;
         }
@@ -363,8 +367,8 @@ lru_typed(const rs_session *s, PyObject *dict)
 }
 
 static int
-same_lru_cache(const rs_session *s, PyObject *live, PyObject *live_dict, PyObject *donor,
-               PyObject *donor_dict)
+same_lru_cache(const rs_session *s, PyObject *live, PyObject *live_dict,
+               PyObject *donor, PyObject *donor_dict)
 {
     PyObject *a = lru_size(live), *b = lru_size(donor);
     int same = a != NULL && b != NULL && rs_same_literal(a, b) &&
