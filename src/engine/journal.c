@@ -357,7 +357,12 @@ take_back(rs_journal *j, PyObject *clear_caches)
     }
     PyErr_Clear();
     j->committed = 0;
+    if (first == NULL && j->fail_after < -1) {
+        PyErr_SetString(PyExc_MemoryError, "injected failure of taking back");
+        first = PyErr_GetRaisedException();
+    }
     if (first != NULL) {
+        j->broken = 1;
         PyErr_SetRaisedException(first);
         return -1;
     }
@@ -373,7 +378,7 @@ do_all(rs_journal *j, PyObject *clear_caches)
             if (j->ops[i].phase != (rs_phase)phase) {
                 continue;
             }
-            if (n++ == j->fail_after) {
+            if (n++ == (j->fail_after < -1 ? -2 - j->fail_after : j->fail_after)) {
                 PyErr_SetString(PyExc_MemoryError, "injected failure");
                 return -1;
             }

@@ -254,6 +254,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->clear_caches);
     Py_VISIT(st->graveyard);
     Py_VISIT(st->known);
+    Py_VISIT(st->broken);
     Py_VISIT(st->excluded);
     Py_VISIT(st->leftovers);
     return 0;
@@ -285,6 +286,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->clear_caches);
     Py_CLEAR(st->graveyard);
     Py_CLEAR(st->known);
+    Py_CLEAR(st->broken);
     Py_CLEAR(st->excluded);
     Py_CLEAR(st->leftovers);
     if (st->lock != NULL) {

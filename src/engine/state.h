@@ -129,7 +129,9 @@ typedef struct {
     PyObject *graveyard; /* list: scratch namespaces that frames still borrow (T6) */
     PyObject *known; /* dict: module name -> code object of the source that is live */
     PyObject
-        *excluded; /* recorder.c: tuple of folders whose modules are not recorded */
+        *excluded;    /* recorder.c: tuple of folders whose modules are not recorded */
+    PyObject *broken; /* what went wrong when an update could not be taken back: from
+                            then on every update is refused; NULL: nothing did */
     PyObject *leftovers;   /* list of (weakref live, weakref donor): rule 11 */
     Py_ssize_t fail_after; /* tests: which operation of a commit fails; -1: none */
     uint32_t own_version; /* the next function version that the engine hands out itself,

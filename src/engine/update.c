@@ -20,9 +20,42 @@
 
 /* ---- may this interpreter be updated at all? ---- */
 
+/* Says so, for ever, with the first cause: nothing is guessed on. Steals `cause`. */
+static void
+raise_broken(rs_state *st, PyObject *cause)
+{
+    PyObject *error;
+    PyErr_Format(
+        st->UpdateError,
+        "an update failed and could not be taken back (%s: %S): what lives is "
+        "neither the old program nor the new one, and no update is possible any "
+        "more; restart the process",
+        Py_TYPE(cause)->tp_name, cause);
+    error = PyErr_GetRaisedException();
+    PyException_SetCause(error, cause); /* steals */
+    PyErr_SetRaisedException(error);
+}
+
+/* If taking back failed, the exception that is set becomes the lasting one. */
+static void
+note_broken(rs_session *s)
+{
+    PyObject *cause;
+    if (!s->journal.broken) {
+        return;
+    }
+    cause = PyErr_GetRaisedException();
+    Py_XSETREF(s->st->broken, Py_NewRef(cause));
+    raise_broken(s->st, cause);
+}
+
 static int
 check_interpreter(rs_session *s)
 {
+    if (s->st->broken != NULL) {
+        raise_broken(s->st, Py_NewRef(s->st->broken));
+        return -1;
+    }
     if (!RS_PYVERSION_KNOWN) {
         if (rs_refuse(
                 s, "RSL501", NULL, NULL, 0, "Use a resoul that knows this CPython.",
@@ -85,6 +118,17 @@ fill_update(rs_session *s)
     return result;
 }
 
+/* An update that failed has warnings, but has changed nothing. Keeps the exception. */
+static void
+report_failure(rs_session *s)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    if (PyList_SetSlice(s->changes, 0, PY_SSIZE_T_MAX, NULL) < 0 || fill_update(s) < 0) {
+        PyErr_WriteUnraisable(s->update);
+    }
+    PyErr_SetRaisedException(pending);
+}
+
 /* ---- plan and commit ---- */
 
 static int
@@ -133,7 +177,10 @@ commit(rs_session *s)
             continue;
         }
         if (rs_journal_commit(&s->journal, s->st->clear_caches, &s->pause_ns) < 0) {
-            return PyErr_ExceptionMatches(PyExc_MemoryError) ? -1 : refuse_bases(s);
+            note_broken(s);
+            return s->journal.broken || PyErr_ExceptionMatches(PyExc_MemoryError)
+                       ? -1
+                       : refuse_bases(s);
         }
         rs_session_breathe(s);
         return 0;
@@ -298,14 +345,13 @@ undo_after_hook(rs_session *s)
     PyObject *error, *cause = PyErr_GetRaisedException();
     if (rs_journal_undo(&s->journal, s->st->clear_caches) < 0) {
         PyException_SetContext(cause, PyErr_GetRaisedException()); /* steals */
-        PyErr_Format(s->st->UpdateError,
-                     "an __after_reload__ hook raised, and undoing the update failed: "
-                     "the program is in an undefined state");
-    } else {
-        PyErr_Format(s->st->UpdateError,
-                     "an __after_reload__ hook raised %s: the update was undone",
-                     Py_TYPE(cause)->tp_name);
+        PyErr_SetRaisedException(cause);
+        note_broken(s);
+        return -1;
     }
+    PyErr_Format(s->st->UpdateError,
+                 "an __after_reload__ hook raised %s: the update was undone",
+                 Py_TYPE(cause)->tp_name);
     error = PyErr_GetRaisedException();
     PyException_SetCause(error, cause); /* steals */
     PyErr_SetRaisedException(error);
@@ -329,6 +375,7 @@ run(rs_session *s, PyObject *modules)
     }
     return 0;
 failed:
+    report_failure(s);
     rs_hooks_failed(s);
     return -1;
 }

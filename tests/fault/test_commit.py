@@ -181,3 +181,20 @@ def test_a_failed_commit_keeps_nothing(live, fail_after):
     ref = weakref.ref(m.New)
     assert ref() is m.New
     assert m.f() == 2
+
+
+def test_what_cannot_be_taken_back_ends_all_updates(program):
+    out = program(
+        """
+        from resoul import _engine
+        m = live.module("m", "def f(): return 1\\ndef g(): return 1\\n")
+        live.edit("m", "def f(): return 2\\ndef g(): return 2\\n")
+        _engine._fail_after(-3)
+        for _ in range(2):
+            try: live.reload("m")
+            except resoul.UpdateError as error:
+                print(type(error).__name__, type(error.__cause__).__name__, "restart" in str(error))
+            _engine._fail_after(-1)
+        """
+    )
+    assert out == "UpdateError MemoryError True\n" * 2
