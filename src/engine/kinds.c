@@ -1,6 +1,7 @@
 #include "kinds.h"
 
 #include "heap.h"
+#include "lines.h"
 #include "redirect.h"
 #include "scope.h"
 
@@ -98,9 +99,15 @@ unexplained(const walk_state *walk, PyObject *old)
 static int
 report(rs_session *s, PyObject *old, Py_ssize_t left)
 {
-    PyObject *qualname = rs_idmap_get(&s->replaced_names, old);
+    PyObject *names = rs_idmap_get(&s->replaced_names, old);
+    const rs_unit *u = rs_session_unit_by_name(s, PyTuple_GET_ITEM(names, 0));
+    PyObject *qualname = PyTuple_GET_ITEM(names, 1);
+    int line = u != NULL ? rs_line_of_name(s, u, NULL, qualname) : 0;
+    if (line < 0) {
+        return -1;
+    }
     return rs_notice(
-        s, "RSL605", NULL, qualname, 0,
+        s, "RSL605", u, qualname, line,
         "it is another kind of object now, and %zd references to the old one, "
         "of type %s, can't be redirected",
         left, Py_TYPE(old)->tp_name);

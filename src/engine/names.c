@@ -289,7 +289,7 @@ note_replaced(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qu
         PyModule_Check(live) || !is_own_definition(s, scope, qualname, live)) {
         return own < 0 ? -1 : 0;
     }
-    full = PyUnicode_FromFormat("%U.%U", scope->unit->name, qualname);
+    full = PyTuple_Pack(2, scope->unit->name, qualname);
     result = full == NULL || rs_idmap_set(&s->replaced, live, value) < 0
                  ? -1
                  : rs_idmap_set(&s->replaced_names, live, full);

@@ -89,7 +89,7 @@ struct rs_session {
     rs_idmap
         combinations;  /* live combination of flags -> the donor's (enumeration.c) */
     rs_idmap replaced; /* live definition -> what its name means instead (kinds.c) */
-    rs_idmap replaced_names; /* the same -> "module.qualname" */
+    rs_idmap replaced_names; /* the same -> (module, qualname) */
     rs_idmap bodies; /* live container -> donor whose contents it takes (data.c) */
     rs_pair *pairs;  /* match.c, in order of discovery */
     Py_ssize_t n_pairs, pairs_room;
