@@ -1,6 +1,6 @@
 #include "leaks.h"
 
-#include <string.h>
+#include <assert.h>
 
 #include "imports.h"
 #include "lookup.h"
@@ -317,6 +317,7 @@ rs_leaks_end(rs_session *s)
         leaks->writes.lost = 1;
     }
     rs_reach_clear(&leaks->reach);
+    assert(leaks->writes.watcher < 0 && !leaks->writes.recording); /* L5 */
     PyErr_SetRaisedException(exc);
 }
 

@@ -1,5 +1,7 @@
 #include "lock.h"
 
+#include <assert.h>
+
 #include "heap.h"
 #include "imports.h"
 #include "leaks.h"
@@ -72,6 +74,7 @@ rs_lock_acquire(rs_state *st)
             return -1;
         }
     }
+    assert(st->lock_owner == 0 && st->running == NULL); /* K1 */
     st->lock_owner = me;
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "watchdog.h"
 
+#include <assert.h>
+
 #include "wakeup.h"
 
 /* Microseconds: between two exceptions; between two looks at an import that has to come
@@ -137,6 +139,7 @@ int
 rs_watchdog_start(rs_session *s)
 {
     struct rs_watchdog *dog;
+    assert(s->watchdog == NULL);
     if (!(s->timeout > 0)) {
         return 0;
     }

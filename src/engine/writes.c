@@ -1,5 +1,6 @@
 #include "writes.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define CAPSULE "resoul._engine.writes"
@@ -465,6 +466,7 @@ rs_writes_undo(rs_writes *w)
             complete = complete && !d->opaque;
         }
     }
+    assert(!w->recording); /* or undoing would be recorded */
     for (Py_ssize_t i = w->n_writes - 1; i >= 0; i--) {
         const rs_write *write = &w->writes[i];
         const rs_watched_dict *d = &w->dicts[write->dict];
