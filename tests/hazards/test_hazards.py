@@ -432,6 +432,26 @@ class Plain:
     )
 
 
+def test_hazard_10_a_slot_that_the_program_deleted(program):
+    source = """\
+class K:
+    __slots__ = ("a", "b")
+    def f(self): return "{}", self.b
+"""
+    out = program(
+        f"""
+        m = live.module("m", {source.format("old")!r})
+        k = m.K()
+        k.a, k.b = 1, 2
+        del m.K.a
+        live.update("m", {source.format("new")!r}, data="take")
+        try: k.a
+        except AttributeError: print(k.f())
+        """
+    )
+    assert out == "('new', 2)\n"
+
+
 # ---- 11, 12: cells of a class body ----
 
 
@@ -848,40 +868,41 @@ def test_hazard_22_c_code_imports_while_the_body_runs(program):
     assert out == "(2020, 2021) (2020, 2021) 2022\n"
 
 
-def test_hazard_22_a_frame_of_the_body_imports_later(program):
-    """It has the builtins of the update for good, and their hook forwards."""
+def test_hazard_22_a_thread_of_the_body_imports(program):
+    """It has the builtins of the update, whose hook forwards what is not its own."""
     out = program(
         """
         m = live.module("m", "")
         live.write("fresh", "VALUE = 5\\n")
+        live.write("later", "VALUE = 6\\n")
         live.update("m", '''
+        import threading, time
+        GO, SEEN = threading.Event(), []
+        def run():
+            import fresh
+            class Local: value = fresh.VALUE
+            SEEN.append((Local.value, time.strptime("2020", "%Y").tm_year))
+        def run_later():
+            GO.wait()
+            import later
+            SEEN.append(later.VALUE)
         def g():
             while True:
-                import fresh
-                class Local: value = fresh.VALUE
-                yield Local.value
+                import later
+                yield later.VALUE
         IT = g()
-        def start():
-            import threading
-            SEEN = []
-            def run():
-                GO.wait()
-                import fresh
-                SEEN.append(fresh.VALUE)
-            GO = threading.Event()
-            thread = threading.Thread(target=run)
-            thread.start()
-            return GO, thread, SEEN
-        GO, THREAD, SEEN = start()
+        LATER = threading.Thread(target=run_later)
+        LATER.start()
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
         ''')
-        import gc
-        gc.collect()
         m.GO.set()
-        m.THREAD.join()
-        print(next(m.IT), next(m.IT), m.SEEN)
+        m.LATER.join()
+        print(m.SEEN, next(m.IT), next(m.IT))
         """
     )
-    assert out == "5 5 [5]\n"
+    assert out == "[(5, 2020), 6] 6 6\n"
 
 
 def test_hazard_23_lazy_imports(program):
