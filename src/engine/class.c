@@ -381,6 +381,18 @@ plan_gone_names(rs_session *s, const rs_scope *scope, int *changed)
 /* ---- one class ---- */
 
 static int
+touch(rs_session *s, PyTypeObject *live, PyTypeObject *meta)
+{
+#ifdef RS_WITHOUT_CURE_21
+    if (meta != Py_TYPE(live)) {
+        return 0;
+    }
+#endif
+    (void)meta;
+    return rs_plan_touch(&s->journal, live);
+}
+
+static int
 plan_class(rs_session *s, const rs_pair *pair)
 {
     int changed = 0;
@@ -400,8 +412,7 @@ plan_class(rs_session *s, const rs_pair *pair)
     if (plan_bases(s, pair, &changed) < 0 || rs_enum_plan(s, &scope, &changed) < 0 ||
         plan_donor_names(s, &scope, &changed) < 0 ||
         plan_gone_names(s, &scope, &changed) < 0 ||
-        rs_abstract_plan(s, &scope, &changed) < 0 ||
-        rs_plan_touch(&s->journal, live) < 0) {
+        rs_abstract_plan(s, &scope, &changed) < 0 || touch(s, live, meta) < 0) {
         return -1;
     }
     if (changed) {

@@ -135,6 +135,14 @@ plan_function(rs_session *s, const rs_pair *pair)
     if (rs_plan_function(&s->journal, live, fields, mask, version) < 0) {
         return -1;
     }
+#ifdef RS_WITHOUT_CURE_24 /* exchanged, not copied: whoever holds the donor runs old code */
+    for (int i = 0; i < RS_FN_FIELDS; i++) {
+        fields[i] = *rs_fn_slot(live, i);
+    }
+    if (rs_plan_function(&s->journal, donor, fields, mask, 0) < 0) {
+        return -1;
+    }
+#endif
     return report_function(s, pair);
 }
 

@@ -128,7 +128,8 @@ rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *nam
     PyObject *body = rs_body_of(u->code, prefix);
     PyObject *note = body != NULL ? note_of(s, body, name) : NULL;
     if (note == NULL) {
-        return PyErr_Occurred() ? -1 : 0;
+        PyErr_Clear(); /* an update does not fail for want of a line number */
+        return 0;
     }
     return (int)PyLong_AsLong(PyTuple_GET_ITEM(note, 0));
 }

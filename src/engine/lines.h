@@ -17,7 +17,7 @@
 PyObject *rs_body_of(PyObject *code, PyObject *qualname);
 
 /* The last line of the new source that binds `name` in the module, or in the class
- * `prefix`; 0 if it is not known. -1 on error. */
+ * `prefix`; 0 if it is not known. Never fails. */
 int rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *name);
 
 /* The line of a function that is called `qualname`; the line of its class if the source

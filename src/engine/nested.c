@@ -189,6 +189,12 @@ fit_closure(change *c)
     for (int i = 0; i < code->co_nfreevars; i++) {
         PyObject *name = PyTuple_GET_ITEM(code->co_localsplusnames, first + i);
         PyObject *cell = find_cell(c, name);
+#ifdef RS_WITHOUT_CURE_2
+        if (cell == NULL) { /* the code reads behind the end of its closure */
+            Py_DECREF(closure);
+            return 1;
+        }
+#endif
         if (cell == NULL) {
             c->why = PyUnicode_FromFormat(
                 "the new code needs the variable '%U', which they never captured",

@@ -108,7 +108,8 @@ swap_fields(rs_op *op)
 #ifndef RS_WITHOUT_CURE_1 /* call sites would keep the old layout of the frame */
     rs_fn_clear_version(op->target);
 #endif
-#if !defined(RS_WITHOUT_CURE_3) && !defined(RS_WITHOUT_CURE_4)
+#if !defined(RS_WITHOUT_CURE_3) && !defined(RS_WITHOUT_CURE_4) && \
+    !defined(RS_WITHOUT_CURE_1)
     /* 3.12 would take one that an unrelated function has (3), 3.13+ never gives another
      * one, so that calls would stay slow (4) */
     if (op->fields->version > 1) {

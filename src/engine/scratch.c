@@ -191,10 +191,14 @@ run_parents(rs_session *s, const rs_unit *u)
 static int
 run_body(const rs_unit *u)
 {
-    PyObject *result = u->code != NULL
-                           ? PyEval_EvalCode(u->code, u->scratch, u->scratch)
-                           : PyObject_CallMethod(u->loader, "exec_module", "O",
-                                                 u->scratch_module);
+#ifdef RS_WITHOUT_CURE_14 /* where all threads see it, half done */
+    PyObject *where = u->live;
+#else
+    PyObject *where = u->scratch;
+#endif
+    PyObject *result = u->code != NULL ? PyEval_EvalCode(u->code, where, where)
+                                       : PyObject_CallMethod(u->loader, "exec_module",
+                                                             "O", u->scratch_module);
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }

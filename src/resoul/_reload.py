@@ -88,7 +88,7 @@ def reload(
             timeout=seconds,
         )
     except _engine.UpdateError as error:
-        _log.warning("reload of %s was not made: %s", ", ".join(names), error)
+        _log.warning("reload of %s was not made: %s", ", ".join(names), str(error))
         _warn(update)
         raise
     _log.info("%s; %s", headline(update), times(update))
