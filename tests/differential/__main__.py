@@ -33,7 +33,7 @@ def main():
     if options.json:
         with open(options.json, "w") as file:
             json.dump(counts.to_dict(), file)
-    return bool(counts.failed)
+    return bool(counts.failed) or counts.cases < options.cases
 
 
 def parsed():

@@ -207,7 +207,9 @@ def step_of(case, live, history, new, version):
 
 
 def deleted(old, new):
-    """Functions that went because of _del_func, or come back as others."""
+    """Functions that went because of _del_func or with a decorator, or come back as others."""
+    if isinstance(old, Function) and new and old.decorators != new.decorators:
+        return {old.name}
     if not getattr(old, "del_func", False) or new is None:
         return set()
     before, after = ({one.name for one in cls.members_} for cls in (old, new))

@@ -24,6 +24,7 @@ NOISE = {
     "__annotations__", "__conditional_annotations__", "__static_attributes__", "__firstlineno__", "__module__",
     "__qualname__", "_reload_data", "_reload_all_data", "_del_func", "__getstate__",
     "__slotnames__",
+    "hooked",
 }  # fmt: skip
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 LRU = type(functools.lru_cache(lambda: 0))

@@ -120,7 +120,8 @@ def possible(rng, count, modules, v1):
         for change in MODULE_EDITS:
             changed = change(rng, count, module, elsewhere, needed)
             if changed:
-                found.setdefault(changed[0], []).append((at, changed[1], ()))
+                kind, new, *codes = changed
+                found.setdefault(kind, []).append((at, new, codes))
         for place, feature in enumerate(module.features):
             for edit in feature.edits(
                 rng, Names(module.features[:place], count, elsewhere)
@@ -222,7 +223,10 @@ def replace_feature(rng, count, module, elsewhere, needed):
     }
     was = type(one).__name__.lower()
     becomes = rng.choice([kind for kind in makers if kind != was])
-    return f"{was} becomes {becomes}", replaced(module, at, makers[becomes]())
+    changed = replaced(module, at, makers[becomes]())
+    # together with "class becomes ..." it is another class
+    codes = classes.BASES if becomes == "class" else ()
+    return f"{was} becomes {becomes}", changed, *codes
 
 
 def move_lines(rng, count, module, elsewhere, needed):

@@ -31,7 +31,7 @@ class World:
         self.names = names
         self.modules = {}
         self.held = {}
-        self.scope = dict(TOOLS, H=self.held, D=self.describe_one)
+        self.scope = dict(TOOLS, __name__="probes", H=self.held, D=self.describe_one)
         self.compiled = {}
         self.written = 0
 

@@ -26,7 +26,7 @@ from .kinds import KINDS
 from .oracle import judge
 from .process import fresh, live
 
-TIMEOUT = 30  # seconds for one child
+TIMEOUT = 120  # seconds for one child; machines can be busy
 MARK = b"\0answer\0"  # in front of it there is what went to stderr
 FAILURES = os.path.join(os.path.dirname(__file__), "failures")
 
