@@ -145,7 +145,7 @@ class Machinery:
         self.state = self._state()
 
     def _state(self):
-        state = {
+        return {
             "type of sys.modules": type(sys.modules),
             "gc enabled": gc.isenabled(),
             "gc threshold": gc.get_threshold(),
@@ -158,12 +158,11 @@ class Machinery:
             "trace": sys.gettrace(),
             "switch interval": sys.getswitchinterval(),
             "signal handlers": self._signal_handlers(),
-            "timers": (
-                signal.getitimer(signal.ITIMER_REAL),
-                signal.getitimer(signal.ITIMER_VIRTUAL),
-            ),
+            "timers": [
+                any(signal.getitimer(timer))
+                for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL)
+            ],
         }
-        return state
 
     @staticmethod
     def _signal_handlers():
