@@ -44,6 +44,22 @@ is_telling(PyObject *constant)
            PyAnySet_Check(constant);
 }
 
+/* Values for which newer compilers have instructions: they are in no co_consts. */
+static int
+is_immediate(PyObject *op)
+{
+    int overflow = 0;
+    long value;
+    if (op == Py_None || PyBool_Check(op)) {
+        return 1;
+    }
+    if (!PyLong_CheckExact(op)) {
+        return 0;
+    }
+    value = PyLong_AsLongAndOverflow(op, &overflow);
+    return overflow == 0 && value >= 0 && value < 256;
+}
+
 static int
 collect_constants(rs_idmap *map, PyObject *tuple)
 {
@@ -94,6 +110,8 @@ is_made(PyObject *op, void *arg)
     rs_made made = RS_MADE_NOT;
     if (rs_idmap_has(&leaks->constants, op)) {
         made = is_telling(op) ? RS_MADE_PERHAPS : RS_MADE_HARDLY;
+    } else if (is_immediate(op)) {
+        made = RS_MADE_HARDLY;
     }
     if (PyFunction_Check(op)) {
         return RS_FUNCTION(op)->func_builtins == s->builtins ||
