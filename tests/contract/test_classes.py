@@ -5,7 +5,9 @@ import pickle
 import weakref
 
 import pytest
-from livefolder import actions, no_donors_left, text
+from livefolder import actions, codes, no_donors_left, text
+
+import resoul
 
 
 def test_identity_instances_and_held_methods(live):
@@ -752,3 +754,81 @@ def test_class_keeps_its_contents_when_nothing_changed(live):
     after = dict(vars(m.K))
     assert before.keys() == after.keys()
     assert m.K.table is before["table"]
+
+
+def test_base_and_subclass_exchange_their_places(live):
+    """B(A) becomes A(B): all of it, or a refusal that changes nothing."""
+    old = "class A:\n    def a(self): return 'A'\nclass B(A):\n    def b(self): return 'B'\n"
+    new = "class B:\n    def b(self): return 'B'\nclass A(B):\n    def a(self): return 'A'\n"
+    m = live.module("m", old)
+    a, b = m.A, m.B
+    try:
+        live.update("m", new)
+    except resoul.RefusedError as error:
+        assert codes(error) == {"RSL203"}
+        assert (a.__bases__, b.__bases__) == ((object,), (a,))
+    else:
+        assert (a.__bases__, b.__bases__) == ((b,), (object,))
+        assert (a().b(), a.__mro__) == ("B", (a, b, object))
+
+
+def test_an_exception_gets_another_base(live):
+    m = live.module("m", "class E(Exception): pass\n")
+    error = m.E()
+    live.update("m", "class E(ValueError): pass\n")
+    with pytest.raises(ValueError):
+        raise error
+    assert issubclass(m.E, ValueError)
+
+
+def test_names_in_a_class_body_that_mean_its_methods(live):
+    source = """
+        class K:
+            def a(self): return "a old"
+            def b(self): return "b old"
+            c = __call__ = a
+        """
+    m = live.module("m", source)
+    k = m.K()
+    assert k() == "a old"
+    live.update("m", source.replace("= a", "= b").replace("old", "new"))
+    assert (k(), k.c(), k.a(), k.b()) == ("b new", "b new", "a new", "b new")
+
+
+def test_a_property_goes_with_del_func(live):
+    m = live.module("m", "class K:\n    @property\n    def x(self): return 'old'\n")
+    k = m.K()
+    live.update("m", "class K:\n    _del_func = True\n    def f(self): self.x = 1\n")
+    k.f()
+    assert k.x == 1
+
+
+def test_super_in_nested_functions_and_local_classes(live):
+    source = """
+        class A:
+            def f(self): return "A old"
+        class B(A):
+            def f(self):
+                def inner(): return super(B, self).f(), __class__
+                return inner
+            @staticmethod
+            def make():
+                class C(A):
+                    def f(self): return "C old", super().f()
+                return C
+        """
+    m = live.module("m", source)
+    inner, c = m.B().f(), m.B.make()()
+    live.update("m", source.replace("old", "new"))
+    assert inner() == ("A new", m.B)
+    assert c.f() == ("C new", "A new")
+
+
+def test_classes_and_functions_that_the_body_makes_with_exec(live):
+    made = "class K:\n    def f(self): return 'old'\ndef g(): return 'old'\n"
+    source = f"exec({made!r})\n"
+    m = live.module("m", source)
+    k, g = m.K(), m.g
+    live.update("m", source.replace("old", "new"))
+    assert (k.f(), g()) == ("new", "new")
+    assert type(k) is m.K

@@ -342,3 +342,41 @@ def test_all_reasons_of_one_enum(live):
     with pytest.raises(resoul.RefusedError) as refused:
         live.update("m", source.replace("= 1", "= 10").replace("= 2", "= 20"))
     assert codes(refused.value) == {"RSL205"}
+
+
+def test_a_mixed_in_class_is_no_payload(live):
+    source = """\
+import dataclasses, enum
+@dataclasses.dataclass(frozen=True)
+class D:
+    x: int
+    def f(self): return "old", self.x
+class E(D, enum.Enum):
+    A = 1
+"""
+    m = live.module("m", source)
+    a = m.E.A
+    live.update("m", source.replace("old", "new") + "    B = 2\n")
+    assert m.E.A is a
+    assert (a.f(), m.E.B.f()) == (("new", 1), ("new", 2))
+    assert m.E(m.D(2)) is m.E.B
+    live.update("m", source.replace("old", "newer").replace("A = 1", "A = 5"))
+    assert m.E.A is a
+    assert a.f() == ("newer", 5)
+
+
+def test_generated_values(live):
+    source = """\
+import enum
+class E(enum.Enum):
+    @staticmethod
+    def _generate_next_value_(name, start, count, last): return name.lower()
+    A = enum.auto()
+"""
+    m = live.module("m", source)
+    a = m.E.A
+    live.update("m", source + "    B = enum.auto()\n")
+    assert (a.value, m.E.B.value) == ("a", "b")
+    assert m.E("a") is a
+    live.update("m", source.replace("lower", "upper"))
+    assert (m.E.A, a.value) == (a, "A")

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import inspect
 import linecache
 import logging
 import queue  # noqa: F401  so that no body imports it first
@@ -338,6 +339,46 @@ def test_modules_imported_for_the_first_time_are_gone(live):
     assert not hasattr(pkg, "fresh")
     live.update("m", "import alone, pkg.fresh\ndef f(): return pkg.fresh.VALUE\n")
     assert live.load("m").f() == 1
+
+
+@pytest.mark.parametrize(
+    "refusal", ["class K(dict): pass\n", "def __before_reload__(update): pass\n"]
+)
+def test_first_time_imports_of_a_refused_update_are_gone(live, refusal):
+    live.write("fresh", "")
+    live.module("m", "class K: pass\ndef __before_reload__(update): raise ValueError\n")
+    with pytest.raises(resoul.RefusedError):
+        live.update("m", "import fresh\n" + refusal)
+    assert "fresh" not in sys.modules
+    assert not hasattr(live.load("m"), "fresh")
+
+
+def test_an_update_near_the_recursion_limit(live):
+    """All of it or nothing, however little stack is left."""
+    source = """
+        class K:
+            def f(self): return {0}
+        class L(K):
+            def f(self): return super().f()
+        def g(): return {0}
+        """
+    m = live.module("m", source.format(0))
+    instance, made = m.L(), []
+
+    def deep(levels, version):
+        if levels:
+            return deep(levels - 1, version)
+        return live.update("m", source.format(version))
+
+    room = sys.getrecursionlimit() - len(inspect.stack())
+    current = 0
+    for version, left in enumerate([5, 10, 15, 20, 30, 40, 60, 90, 150, 300], 1):
+        with contextlib.suppress(RecursionError, resoul.UpdateError):
+            deep(room - left, version)
+            made.append(left)
+            current = version
+        assert (m.g(), instance.f()) == (current, current), left
+    assert 300 in made
 
 
 def test_a_failing_first_time_import(live):

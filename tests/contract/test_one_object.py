@@ -1,8 +1,10 @@
 """Where the body makes again what the program keeps, new code means the kept one."""
 
+import gc
 import logging
 
 import pytest
+from livefolder import no_donors_left
 
 SOURCE = """\
 import contextvars, dataclasses, enum, functools, logging, threading, typing
@@ -230,3 +232,138 @@ lib.METHODS.append(SERVICE.handle)
     assert {"f": m.f, "class": m.Service} == lib.TABLE
     assert lib.METHODS[-1].__self__ is m.SERVICE
     assert [f() for f in lib.METHODS] == ["new"] * len(lib.METHODS)
+
+
+WEAK = {
+    "WeakSet": ("weakref.WeakSet()", "lib.R.add(K); lib.R.add(f)", lambda r: set(r)),
+    "WeakKeyDictionary": (
+        "weakref.WeakKeyDictionary()",
+        "lib.R[K] = 'K'; lib.R[f] = 'f'",
+        lambda r: set(r),
+    ),
+    "WeakValueDictionary": (
+        "weakref.WeakValueDictionary()",
+        "lib.R['K'] = K; lib.R['f'] = f",
+        lambda r: set(r.values()),
+    ),
+    "list of references": (
+        "[]",
+        "lib.R += [weakref.ref(K), weakref.ref(f)]",
+        lambda r: {reference() for reference in r},
+    ),
+    "dict of references": (
+        "{}",
+        "lib.R[weakref.ref(K)] = lib.R[weakref.ref(f)] = 1",
+        lambda r: {reference() for reference in r},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WEAK)
+def test_weak_registrations_in_other_modules(live, kind):
+    container, registration, content = WEAK[kind]
+    lib = live.module("lib", f"import weakref\nR = {container}\n")
+    source = (
+        "import lib, weakref\nclass K:\n    def g(self): return 'old'\n"
+        f"def f(): return 'old'\n{registration}\n"
+    )
+    m = live.module("m", source)
+    for word in ("new", "newer"):
+        live.update("m", source.replace("old", word))
+        gc.collect()
+        assert content(lib.R) == {m.K, m.f}
+        assert len(lib.R) == 2, "a registration that ran again is no second one"
+
+
+def test_weak_methods_and_proxies_in_other_modules(live):
+    lib = live.module("lib", "import weakref\nMETHODS, PROXIES = [], []\n")
+    source = """\
+import lib, weakref
+class K:
+    word = "old"
+    def g(self): return "old"
+INSTANCE = K()
+lib.METHODS.append(weakref.WeakMethod(INSTANCE.g))
+lib.PROXIES.append(weakref.proxy(K))
+weakref.finalize(K, lib.PROXIES.append, "K died")
+"""
+    m = live.module("m", source)
+    for word in ("new", "newer"):
+        live.update("m", source.replace("old", word), take=["m.K.word"])
+        gc.collect()
+        assert {method()() for method in lib.METHODS} == {word}
+        assert {method().__self__ for method in lib.METHODS} == {m.INSTANCE}
+        assert {proxy.word for proxy in lib.PROXIES} == {word}
+
+
+COMPOUND = {
+    "set of tuples": ("set()", "lib.R.add((K, f))"),
+    "set of frozensets": ("set()", "lib.R.add(frozenset([K, f]))"),
+    "dict by tuple": ("{}", "lib.R[K, f] = f"),
+    "dict by nested tuple": ("{}", "lib.R[(K, (f, 1)), 2] = K"),
+}
+
+
+@pytest.mark.parametrize("kind", COMPOUND)
+def test_compound_registrations_in_other_modules(live, kind):
+    container, registration = COMPOUND[kind]
+    lib = live.module("lib", f"R = {container}\n")
+    source = f"import lib\nclass K: x = 1\ndef f(): return 'old'\n{registration}\n"
+    live.module("m", source)
+    before = lib.R.copy()
+    for word in ("new", "newer"):
+        live.update("m", source.replace("old", word))
+        assert len(lib.R) == 1
+        assert before == lib.R
+        assert all(key in lib.R for key in before)
+
+
+HELD = """\
+import lib, functools
+class K:
+    x = 1
+    def g(self): return "old"
+def f(): return "old"
+lib.SLOTS.k = K
+lib.INSTANCE.f = f
+lib.WithMeta.k = K
+lib.Meta.f = f
+lib.PARTIAL = functools.partial(f, K)
+lib.TUPLE = (K, [f], {"k": K()})
+lib.BOUND = K().g
+lib.GENERATOR = (x for x in [K, f])
+lib.ITERATOR = iter([K])
+lib.CLOSURE = lib.close_over(K, f)
+lib.INSTANCES.append(K())
+lib.BY_INSTANCE[K()] = 1
+"""
+
+
+def test_everything_that_another_module_can_hold(live):
+    lib = live.module(
+        "lib",
+        """
+        class Slots:
+            __slots__ = ("k",)
+        class Plain: pass
+        class Meta(type): pass
+        class WithMeta(metaclass=Meta): pass
+        SLOTS, INSTANCE, INSTANCES, BY_INSTANCE = Slots(), Plain(), [], {}
+        def close_over(*values):
+            return lambda: values
+        """,
+    )
+    m = live.module("m", HELD)
+    with no_donors_left("m"):
+        live.update("m", HELD.replace("old", "new"))
+    assert (lib.SLOTS.k, lib.INSTANCE.f) == (m.K, m.f)
+    assert (lib.WithMeta.k, lib.Meta.f) == (m.K, m.f)
+    assert (lib.PARTIAL.func, lib.PARTIAL.args) == (m.f, (m.K,))
+    assert lib.TUPLE[:2] == (m.K, [m.f])
+    assert type(lib.TUPLE[2]["k"]) is type(lib.BOUND.__self__) is m.K
+    assert lib.BOUND() == "new"
+    assert list(lib.GENERATOR) == [m.K, m.f]
+    assert list(lib.ITERATOR) == [m.K]
+    assert lib.CLOSURE() == (m.K, m.f)
+    assert {type(k) for k in (*lib.INSTANCES, *lib.BY_INSTANCE)} == {m.K}
+    assert {k.g() for k in (*lib.INSTANCES, *lib.BY_INSTANCE)} == {"new"}

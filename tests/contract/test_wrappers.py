@@ -152,6 +152,22 @@ def test_lru_cache_gets_another_size(live):
     assert m.f(1) == held(1) == ("new", 1)
 
 
+def test_lru_cache_around_a_nested_function(live):
+    source = """
+        import functools
+        def make():
+            @functools.lru_cache
+            def f(x): return "old", x
+            return f
+        """
+    m = live.module("m", source)
+    held = m.make()
+    held(1)
+    live.update("m", source.replace("old", "new"))
+    assert held(2) == ("new", 2)
+    assert held(1) == ("new", 1), "the cache is emptied"
+
+
 def test_lru_cache_on_a_method(live):
     source = """
         import functools
@@ -433,3 +449,80 @@ def test_function_defined_under_a_condition_and_in_try(live):
     live.update("m", source.replace("old", "new"))
     assert (f(), g()) == ("new", "new")
     assert (m.f, m.g) == (f, g)
+
+
+def test_signal_handlers_and_hooks_of_the_interpreter(program):
+    out = program(
+        """
+        import codecs, signal, sys, threading
+        SOURCE = '''
+        import codecs, signal, sys, threading
+        def handler(*args): return "old", VERSION
+        VERSION = 1
+        '''
+        INSTALL = '''
+        signal.signal(signal.SIGUSR1, handler)
+        sys.excepthook = threading.excepthook = handler
+        codecs.register_error("mine", handler)
+        '''
+        m = live.module("m", text(SOURCE) + text(INSTALL))
+        def installed():
+            return {signal.getsignal(signal.SIGUSR1)(), sys.excepthook(), threading.excepthook(),
+                    codecs.lookup_error("mine")()}
+        live.update("m", text(SOURCE).replace("old", "new") + text(INSTALL))
+        assert installed() == {("new", 1)}, installed()
+        live.update("m", text(SOURCE).replace("old", "newer"))
+        assert installed() == {("newer", 1)}, installed()
+        assert sys.excepthook is m.handler
+        m.VERSION = 5
+        print(installed())
+        sys.excepthook = sys.__excepthook__
+        """
+    )
+    assert out == "{('newer', 5)}\n"
+
+
+def test_a_decorator_class_that_is_a_descriptor(live):
+    source = """
+        import functools
+        class deco:
+            def __init__(self, fn):
+                self.fn = fn
+                functools.update_wrapper(self, fn)
+            def __get__(self, instance, owner): return functools.partial(self, instance)
+            def __call__(self, *args): return "deco old", self.fn(*args)
+        class K:
+            @deco
+            def f(self, x): return "old", x
+        @deco
+        def g(x): return "old", x
+        """
+    m = live.module("m", source)
+    k, g = m.K(), m.g
+    held = k.f
+    live.update("m", source.replace("old", "new"))
+    assert k.f(1) == held(1) == g(1) == m.g(1) == ("deco new", ("new", 1))
+
+
+def test_logging_handlers_and_copyreg(live):
+    import logging
+    import pickle
+
+    source = """
+        import copyreg, logging
+        LOG = []
+        class Handler(logging.Handler):
+            def emit(self, record): LOG.append("old")
+        class K:
+            def __init__(self, x): self.x = x
+        def reduce(k): return K, ("old", )
+        copyreg.pickle(K, reduce)
+        HANDLER = Handler()
+        logging.getLogger("test of wrappers").addHandler(HANDLER)
+        """
+    m = live.module("m", source)
+    live.update("m", source.replace('"old"', '"new"'))
+    logging.getLogger("test of wrappers").warning("x")
+    logging.getLogger("test of wrappers").removeHandler(m.HANDLER)
+    assert m.LOG == ["new"], "one handler, the kept one, with new code"
+    assert pickle.loads(pickle.dumps(m.K(1))).x == "new"
