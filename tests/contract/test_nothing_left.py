@@ -197,7 +197,7 @@ def test_failed_and_refused_updates_without_growth(program):
                     else: raise AssertionError(tail)
             for _ in range(3): gc.collect()
 
-        updates(30)
+        updates(120)  # until caches of the interpreter are as large as they get
         objects, blocks = len(gc.get_objects()), sys.getallocatedblocks()
         updates(200)
         print(len(gc.get_objects()) - objects, sys.getallocatedblocks() - blocks)
