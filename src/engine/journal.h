@@ -44,8 +44,9 @@ typedef struct {
     size_t mask;      /* size of index - 1 */
     rs_idmap touched; /* classes whose caches must be told -> themselves */
     int committed;
-    int broken;            /* taking back failed: what lives is neither old nor new */
-    Py_ssize_t fail_after; /* tests: the operation that fails; -1: none; -2 - n: operation n
+    int broken; /* taking back failed: what lives is neither old nor new */
+    Py_ssize_t
+        fail_after; /* tests: the operation that fails; -1: none; -2 - n: operation n
                               fails, and taking back as well */
 } rs_journal;
 

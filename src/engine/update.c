@@ -123,7 +123,8 @@ static void
 report_failure(rs_session *s)
 {
     PyObject *pending = PyErr_GetRaisedException();
-    if (PyList_SetSlice(s->changes, 0, PY_SSIZE_T_MAX, NULL) < 0 || fill_update(s) < 0) {
+    if (PyList_SetSlice(s->changes, 0, PY_SSIZE_T_MAX, NULL) < 0 ||
+        fill_update(s) < 0) {
         PyErr_WriteUnraisable(s->update);
     }
     PyErr_SetRaisedException(pending);
