@@ -1,11 +1,14 @@
 """Every kind of module: same object, its own loader, what the import system gave it."""
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import os
 import py_compile
 import sys
+import types
 import zipfile
 
 import pytest
@@ -400,3 +403,113 @@ def test_new_filename_of_code(live):
     m = live.module("m", text("def f(): pass\n"))
     live.update("m", "def f(): return lambda: 1\n")
     assert m.f.__code__.co_filename == m.f().__code__.co_filename == m.__file__
+
+
+def test_a_module_loaded_from_a_path_of_its_own(live):
+    path = live.write("plugin_file", "def f(): return 'old'\n")
+    spec = importlib.util.spec_from_file_location("plugin", path)
+    m = importlib.util.module_from_spec(spec)
+    sys.modules["plugin"] = m
+    try:
+        spec.loader.exec_module(m)
+        live.edit("plugin_file", "def f(): return 'new'\n")
+        live.reload("plugin")
+        assert m.f() == "new"
+    finally:
+        del sys.modules["plugin"]
+
+
+def test_a_lazily_loaded_module(live):
+    live.write("lazy_one", "def f(): return 'old'\n")
+    spec = importlib.util.find_spec("lazy_one")
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    m = importlib.util.module_from_spec(spec)
+    sys.modules["lazy_one"] = m
+    spec.loader.exec_module(m)
+    live.edit("lazy_one", "def f(): return 'new'\n")
+    with contextlib.suppress(resoul.RefusedError):
+        live.reload("lazy_one")
+    assert m.f() == "new"
+
+
+def test_a_module_that_code_made_without_a_spec(live):
+    path = live.write("made_file", "def f(): return 'old'\n")
+    m = types.ModuleType("made")
+    m.__file__ = str(path)
+    exec(compile(path.read_text(), str(path), "exec"), vars(m))
+    sys.modules["made"] = m
+    try:
+        live.edit("made_file", "def f(): return 'new'\n")
+        try:
+            live.reload("made")
+        except resoul.RefusedError as error:
+            assert codes(error) == {"RSL104"}
+            assert m.f() == "old"
+        else:
+            assert m.f() == "new"
+    finally:
+        del sys.modules["made"]
+
+
+def test_a_file_that_an_editor_replaces(live):
+    m = live.module("m", "def f(): return 'old'\n")
+    other = live.write("other", "def f(): return 'new'\n")
+    os.replace(other, live.path("m"))
+    live.reload("m")
+    assert m.f() == "new"
+
+
+def test_an_emptied_module_keeps_everything(live):
+    m = live.module("m", "X = 1\ndef f(): return 'f'\nclass K: pass\n")
+    before = dict(vars(m))
+    assert not live.update("m", "")
+    assert not live.update("m", "# only a comment\n")
+    assert {n: v for n, v in before.items() if vars(m)[n] is not v} == {}
+
+
+def test_a_large_module(live):
+    one = "def f{0}(x=1): return {{0}}, {0}, lambda: x\nclass K{0}:\n    def m(self): return {{0}}, __class__\n"
+    source = "".join(one.format(n) for n in range(400))
+    m = live.module("m", source.format("'old'"))
+    instances = [getattr(m, f"K{n}")() for n in range(400)]
+    update = live.update("m", source.format("'new'"))
+    assert [k.m() for k in instances] == [("new", type(k)) for k in instances]
+    assert {getattr(m, f"f{n}")()[0] for n in range(400)} == {"new"}
+    assert len(update.changes) == 800
+
+
+def test_a_body_that_removes_or_replaces_its_module(live):
+    for act in ("del sys.modules['m']", "sys.modules['m'] = object()"):
+        m = live.module("m", "def f(): return 'old'\n")
+        try:
+            live.update("m", f"import sys\n{act}\ndef f(): return 'new'\n")
+        except resoul.UpdateError:
+            assert m.f() == "old"
+            assert sys.modules["m"] is m
+        else:
+            assert m.f() == "new"
+        sys.modules.pop("m", None)
+
+
+def test_a_body_that_runs_event_loops_threads_and_processes(program):
+    out = program(
+        """
+        m = live.module("m", "")
+        live.update("m", '''
+        import asyncio, concurrent.futures, multiprocessing
+        async def c(): return 5
+        LOOP = asyncio.run(c())
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            POOL = list(pool.map(lambda x: (x, c.__name__), range(3)))
+        def work(x): return 2 * x
+        fork = multiprocessing.get_context("fork")
+        queue = fork.SimpleQueue()
+        process = fork.Process(target=lambda: queue.put(work(21)))
+        process.start()
+        CHILD = queue.get()
+        process.join()
+        ''')
+        print(m.LOOP, m.POOL, m.CHILD, m.process.exitcode)
+        """
+    )
+    assert out == "5 [(0, 'c'), (1, 'c'), (2, 'c')] 42 0\n"
