@@ -4,13 +4,15 @@
 #include "lines.h"
 #include "redirect.h"
 #include "scope.h"
+#include "wrappers.h"
 
 /* What the walk found of one holder. */
 typedef struct {
     rs_session *s;
-    rs_idmap holders; /* holder -> itself */
-    rs_idmap counts;  /* old object -> int: references that holders report */
-    rs_idmap missing; /* old object -> int: references that nobody reports */
+    rs_idmap holders;   /* holder -> itself */
+    rs_idmap counts;    /* old object -> int: references that holders report */
+    rs_idmap redirects; /* those of s->replaced that holders can do with */
+    rs_idmap missing;   /* old object -> int: references that nobody reports */
     int failed;
 } walk_state;
 
@@ -69,14 +71,34 @@ is_planned(const rs_session *s, PyObject *holder)
     return 0;
 }
 
+/* Whoever held a function can do something with a class or a wrapper, but not with data. */
+static int
+collect_redirects(walk_state *walk)
+{
+    Py_ssize_t pos = 0;
+    PyObject *old, *value;
+    while (rs_idmap_next(&walk->s->replaced, &pos, &old, &value)) {
+        if ((PyFunction_Check(value) || PyType_Check(value) ||
+             rs_is_wrapper(walk->s->st, value)) &&
+            rs_idmap_set(&walk->redirects, old, value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int
 redirect_holders(walk_state *walk, Py_ssize_t *left)
 {
     Py_ssize_t pos = 0;
     PyObject *holder;
-    while (rs_idmap_next(&walk->holders, &pos, &holder, NULL)) {
+    if (collect_redirects(walk) < 0) {
+        return -1;
+    }
+    while (walk->redirects.used != 0 &&
+           rs_idmap_next(&walk->holders, &pos, &holder, NULL)) {
         if (!is_planned(walk->s, holder) &&
-            rs_redirect_holder(walk->s, holder, &walk->s->replaced, &walk->s->journal,
+            rs_redirect_holder(walk->s, holder, &walk->redirects, &walk->s->journal,
                                left) < 0) {
             return -1;
         }
@@ -130,6 +152,18 @@ count_unexplained(walk_state *walk)
     return 0;
 }
 
+/* References that holders other than the namespaces of units report. */
+static Py_ssize_t
+held_elsewhere(const walk_state *walk, PyObject *old)
+{
+    Py_ssize_t n = 0, pos = 0;
+    PyObject *holder;
+    while (rs_idmap_next(&walk->holders, &pos, &holder, NULL)) {
+        n += is_planned(walk->s, holder) ? 0 : rs_heap_count(holder, old);
+    }
+    return n;
+}
+
 static int
 report_all(walk_state *walk, Py_ssize_t left)
 {
@@ -137,6 +171,9 @@ report_all(walk_state *walk, Py_ssize_t left)
     PyObject *old;
     while (rs_idmap_next(&walk->s->replaced, &pos, &old, NULL)) {
         Py_ssize_t missing = PyLong_AsSsize_t(rs_idmap_get(&walk->missing, old)) + left;
+        if (!rs_idmap_has(&walk->redirects, old)) {
+            missing += held_elsewhere(walk, old);
+        }
         if (missing > 0 && report(walk->s, old, missing) < 0) {
             return -1;
         }
@@ -149,7 +186,7 @@ rs_kinds_plan(rs_session *s)
 {
     int result = -1;
     Py_ssize_t left = 0;
-    walk_state walk = {s, {0}, {0}, {0}, 0};
+    walk_state walk = {s, {0}, {0}, {0}, {0}, 0};
     if (s->replaced.used == 0) {
         return 0;
     }
@@ -159,6 +196,7 @@ rs_kinds_plan(rs_session *s)
     }
     rs_idmap_clear(&walk.holders);
     rs_idmap_clear(&walk.counts);
+    rs_idmap_clear(&walk.redirects);
     rs_idmap_clear(&walk.missing);
     return result;
 }
