@@ -9,7 +9,9 @@ about themselves has to be equal, but for what the contract (DESIGN.md section 2
     generate.py   from a seed to a case
     describe.py   objects as flat, deterministic lines: the same for two processes that are alike
     process.py    what the live and the fresh process do with a script
+    tools.py      functions that expressions of a script may use
     oracle.py     judges what they said
     runner.py     forks processes, counts, saves what failed
+    kinds.py      the kinds of edit
     shrink.py     drops from a failing case whatever it does not need to fail
 """

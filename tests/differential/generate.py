@@ -3,7 +3,7 @@
 import random
 
 from .case import Case, Module
-from .features import MAKERS, classes, data, functions, imports
+from .features import MAKERS, classes, classtools, data, decorators, functions, imports
 from .features.classes import Class
 from .features.data import Data, literal
 from .features.feature import Names, counter
@@ -44,15 +44,15 @@ def generate(seed, wanted=None):
 HINTS = {  # features that a kind of edit needs, where they rarely meet by chance
     "alias": [functions.make_function, data.make_alias],
     "base": [classes.make_class],
-    "class decorator": [classes.make_class, classes.make_class_decorator],
-    "decorator": [functions.make_function, functions.make_decorator],
+    "class decorator": [classes.make_class, classtools.make_class_decorator],
+    "decorator": [functions.make_function, decorators.make_decorator],
     "derived": [classes.make_class, imports.make_derived],
-    "descriptor": [classes.make_class, classes.make_descriptor],
+    "descriptor": [classes.make_class, classtools.make_descriptor],
     "imported base": [classes.make_class, imports.make_derived],
     "import": [functions.make_function, imports.make_import],
     "instance": [classes.make_class, data.make_instance],
-    "metaclass": [classes.make_class, classes.make_meta],
-    "method decorator": [classes.make_class, functions.make_decorator],
+    "metaclass": [classes.make_class, classtools.make_meta],
+    "method decorator": [classes.make_class, decorators.make_decorator],
     "table of definitions": [functions.make_function, data.make_table],
 }
 
