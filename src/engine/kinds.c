@@ -53,11 +53,13 @@ look_at(PyObject *holder, void *arg)
     return walk->failed ? -1 : 1;
 }
 
-/* A namespace whose own entry is planned already, by name; or a list of the session. */
+/* A namespace whose own entry is planned already, by name; something that the update made,
+ * which may well wrap the old object; or a list of the session. */
 static int
 is_planned(const rs_session *s, PyObject *holder)
 {
-    if (holder == s->caches || rs_session_unit_by_live(s, holder) != NULL ||
+    if (holder == s->caches || rs_idmap_has(&s->young, holder) ||
+        rs_session_unit_by_live(s, holder) != NULL ||
         rs_session_unit_by_scratch(s, holder) != NULL) {
         return 1;
     }

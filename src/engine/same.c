@@ -172,10 +172,18 @@ rs_is_atom(PyObject *op)
     return is_atom(op, 0);
 }
 
+static int
+is_first_line(const PyCodeObject *code, PyObject *value)
+{
+    return (code->co_flags & CO_OPTIMIZED) == 0 && PyLong_CheckExact(value) &&
+           PyLong_AsLong(value) == code->co_firstlineno;
+}
+
 /* Names and constants of a code object, in order; nested code objects by relation. */
 static int
-compare_consts(PyObject *a, PyObject *b, int *relation)
+compare_consts(const PyCodeObject *code_a, const PyCodeObject *code_b, int *relation)
 {
+    PyObject *a = code_a->co_consts, *b = code_b->co_consts;
     if (PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) {
         *relation = RS_CODE_DIFFERS;
         return 0;
@@ -189,6 +197,11 @@ compare_consts(PyObject *a, PyObject *b, int *relation)
             }
             if (nested < *relation) {
                 *relation = nested;
+            }
+        } else if (is_first_line(code_a, x) && is_first_line(code_b, y)) {
+            /* 3.13+: a class body stores its own line in __firstlineno__ */
+            if (!rs_same_literal(x, y) && *relation > RS_CODE_MOVED) {
+                *relation = RS_CODE_MOVED;
             }
         } else if (!rs_same_literal(x, y)) {
             *relation = RS_CODE_DIFFERS;
@@ -242,7 +255,7 @@ rs_same_code(PyObject *a, PyObject *b)
                                        RS_CODE(b)->co_linetable)
                    ? RS_CODE_SAME
                    : RS_CODE_MOVED;
-    if (compare_consts(RS_CODE(a)->co_consts, RS_CODE(b)->co_consts, &relation) < 0) {
+    if (compare_consts(RS_CODE(a), RS_CODE(b), &relation) < 0) {
         relation = -1;
     }
 done:
