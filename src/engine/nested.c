@@ -317,6 +317,9 @@ plan_change(rs_session *s, change *c)
         result = rs_plan_function(&s->journal, c->func, c->fields, c->mask,
                                   version_of(s, c));
     }
+    if (result == 0) {
+        result = rs_idmap_set(&s->nested_done, c->func, c->func);
+    }
     Py_XDECREF(old_fresh);
     Py_XDECREF(new_fresh);
     return result;

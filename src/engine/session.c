@@ -45,6 +45,7 @@ rs_session_close(rs_session *s)
     rs_idmap_clear(&s->combinations);
     rs_idmap_clear(&s->replaced);
     rs_idmap_clear(&s->replaced_names);
+    rs_idmap_clear(&s->nested_done);
     rs_idmap_clear(&s->bodies);
     s->units = NULL;
     s->n_units = 0;

@@ -90,6 +90,7 @@ struct rs_session {
         combinations;  /* live combination of flags -> the donor's (enumeration.c) */
     rs_idmap replaced; /* live definition -> what its name means instead (kinds.c) */
     rs_idmap replaced_names; /* the same -> (module, qualname) */
+    rs_idmap nested_done;    /* nested functions that get new code (nested.c) */
     rs_idmap bodies; /* live container -> donor whose contents it takes (data.c) */
     rs_pair *pairs;  /* match.c, in order of discovery */
     Py_ssize_t n_pairs, pairs_room;

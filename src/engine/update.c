@@ -1,5 +1,6 @@
 #include "update.h"
 
+#include "caches.h"
 #include "class.h"
 #include "clock.h"
 #include "frames.h"
@@ -200,38 +201,6 @@ plan(rs_session *s)
 
 /* ---- after the commit ---- */
 
-/* Did anything change that a cached result may depend on? */
-static int
-really_changed(const rs_session *s)
-{
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->changes); i++) {
-        PyObject *action = PyStructSequence_GetItem(PyList_GET_ITEM(s->changes, i), 3);
-        if (!rs_text_equals(action, "kept") && !rs_text_equals(action, "stays") &&
-            !rs_text_equals(action, "moved")) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Entries of caches were computed by old code. */
-static int
-empty_lru_caches(rs_session *s)
-{
-    if (!really_changed(s)) {
-        return 0;
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->caches); i++) {
-        PyObject *done = PyObject_CallMethodNoArgs(PyList_GET_ITEM(s->caches, i),
-                                                   s->st->names.cache_clear);
-        if (done == NULL) {
-            return -1;
-        }
-        Py_DECREF(done);
-    }
-    return 0;
-}
-
 /* Tracebacks and inspect.getsource() read the new text. linecache's own check goes by size
  * and time, which two saves within a second may share. */
 static int
@@ -328,7 +297,7 @@ static void
 settle(rs_session *s)
 {
     int (*const steps[])(rs_session *) = {
-        empty_lru_caches,  rs_class_join_abcs,    rs_monitoring_move,
+        rs_caches_empty,   rs_class_join_abcs,    rs_monitoring_move,
         refresh_linecache, rs_leftovers_remember, rs_source_remember,
         find_lagging,      rs_frames_bury,        fill_borrowed};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
