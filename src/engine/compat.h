@@ -124,6 +124,22 @@ rs_fn_set_version(PyObject *func, uint32_t version)
     RS_FUNCTION(func)->func_version = version;
 }
 
+/* What makes the JIT forget all it compiled (borrowed), NULL if there is nothing of that
+ * kind. 3.13 and 3.14 need it for code that was traced in a scratch namespace. 3.15 records
+ * traces while code runs, and frees what a thread that is just recording still uses: calling
+ * this from another thread crashes it, in pure Python, 5 times out of 5 within 20 seconds.
+ * There the setters that this file uses and PyType_Modified invalidate what depends on
+ * functions and classes. */
+static inline PyObject *
+rs_clear_caches(void)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    return NULL;
+#else
+    return PySys_GetObject("_clear_internal_caches");
+#endif
+}
+
 /* 3.13 gives a class at most 1000 version tags in its life; then it is slow for good. */
 static inline void
 rs_type_renew_versions(PyTypeObject *type)

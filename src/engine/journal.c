@@ -307,14 +307,14 @@ renew_versions(PyTypeObject *type)
 }
 
 /* The interpreter's caches know nothing of direct writes: those of classes (hazards 7, 13,
- * 21), and those of the JIT (5, 6). */
+ * 21; on 3.15 also 5, a constructor that the JIT inlined), and those of the JIT (5, 6). */
 static int
 tell_caches(const rs_journal *j, PyObject *clear_caches)
 {
     PyObject *type, *result;
     Py_ssize_t pos = 0;
     while (rs_idmap_next(&j->touched, &pos, &type, NULL)) {
-#ifndef RS_WITHOUT_CURE_7
+#if !defined(RS_WITHOUT_CURE_7) && !defined(RS_WITHOUT_CURE_5)
         PyType_Modified(RS_TYPE(type));
 #endif
 #ifndef RS_WITHOUT_CURE_20

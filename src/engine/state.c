@@ -204,7 +204,7 @@ find_foreign(rs_state *st)
         st->cached_property_type == NULL || st->deque_type == NULL) {
         return -1;
     }
-    st->clear_caches = Py_XNewRef(PySys_GetObject("_clear_internal_caches"));
+    st->clear_caches = Py_XNewRef(rs_clear_caches());
     return find_subtype_dealloc(st);
 }
 

@@ -120,7 +120,7 @@ typedef struct {
     PyTypeObject *partial_type;
     PyTypeObject *cached_property_type;
     PyTypeObject *deque_type;
-    PyObject *clear_caches; /* sys._clear_internal_caches (3.13+) or NULL */
+    PyObject *clear_caches; /* rs_clear_caches() or NULL */
 
     PyThread_type_lock lock;  /* held by the one update that runs */
     unsigned long lock_owner; /* thread identifier, 0: free */
