@@ -100,6 +100,22 @@ refuse_payload(rs_session *s, const rs_scope *scope, PyObject *qualname,
                      before, after, scope->live_type->tp_base->tp_name);
 }
 
+/* A type whose instances are their value for good. */
+static int
+is_payload(PyObject *type)
+{
+    PyTypeObject *const values[] = {&PyLong_Type,     &PyUnicode_Type, &PyFloat_Type,
+                                    &PyBytes_Type,    &PyTuple_Type,   &PyComplex_Type,
+                                    &PyFrozenSet_Type};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        if (type != NULL && PyType_Check(type) &&
+            PyType_IsSubtype(RS_TYPE(type), values[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* The live member's attributes become the new member's. */
 static int
 plan_attributes(rs_session *s, const rs_scope *scope, PyObject *qualname,
@@ -120,7 +136,7 @@ plan_attributes(rs_session *s, const rs_scope *scope, PyObject *qualname,
             continue;
         }
         if (rs_same_text(key, s->st->names._value_) && before != NULL &&
-            member_type != (PyObject *)&PyBaseObject_Type) {
+            is_payload(member_type)) {
             result = refuse_payload(s, scope, qualname, before, after);
             goto done;
         }

@@ -175,8 +175,10 @@ rs_is_atom(PyObject *op)
 static int
 is_first_line(const PyCodeObject *code, PyObject *value)
 {
+    int overflow;
     return (code->co_flags & CO_OPTIMIZED) == 0 && PyLong_CheckExact(value) &&
-           PyLong_AsLong(value) == code->co_firstlineno;
+           PyLong_AsLongAndOverflow(value, &overflow) == code->co_firstlineno &&
+           !overflow;
 }
 
 /* Names and constants of a code object, in order; nested code objects by relation. */
