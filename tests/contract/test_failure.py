@@ -286,6 +286,7 @@ EFFECTS = {
 }
 
 
+@pytest.mark.timeout(0)  # no timer thread: lists are put back exactly if no other works
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_effects_are_taken_back(five, effect):
     five.edit(EFFECTS[effect] + "\nraise ValueError\n")
