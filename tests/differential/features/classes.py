@@ -164,13 +164,14 @@ class Class(Feature):
                 found.append(Edit("base added", self.but(bases=(chosen,)), BASES))
             elif len(self.bases) == 1:
                 found.append(Edit("base changed", self.but(bases=(chosen,)), BASES))
-                found.append(
-                    Edit(
-                        "second base added",
-                        self.but(bases=(*self.bases, chosen)),
-                        BASES,
+                if not related(names, chosen, self.bases[0]):
+                    found.append(
+                        Edit(
+                            "second base added",
+                            self.but(bases=(*self.bases, chosen)),
+                            BASES,
+                        )
                     )
-                )
                 found.append(Edit("base removed", self.but(bases=()), BASES))
             else:
                 found.append(
@@ -439,6 +440,16 @@ class Class(Feature):
         return found
 
 
+def related(names, one, two):
+    """Does one class derive from the other?  Such bases may have no consistent order."""
+    bases = {cls.name: cls.bases for cls in names.of(Class)}
+
+    def line(name):
+        return {name}.union(*(line(base) for base in bases.get(name, ())))
+
+    return one in line(two) or two in line(one)
+
+
 def make_class(rng, names):
     base = [one.name for one in names.of(Class) if one.can_be_base()]
     metas = [one.name for one in names.of(Meta)]
@@ -450,9 +461,9 @@ def make_class(rng, names):
     )
     choice = rng.random()
     if choice < 0.3 and base:
-        cls = cls.but(
-            bases=tuple(rng.sample(base, min(len(base), rng.choice([1, 1, 2]))))
-        )
+        chosen = rng.sample(base, min(len(base), rng.choice([1, 1, 2])))
+        alone = len(chosen) == 2 and related(names, *chosen)
+        cls = cls.but(bases=tuple(chosen[:1] if alone else chosen))
     elif choice < 0.4:
         cls = cls.but(bases=("Exception",))
     elif choice < 0.45:

@@ -174,6 +174,8 @@ class Attribute:
         return {self.name: "must"}
 
 
+# name -> parameters, value, what to try.  __getitem__ ends: without __contains__ or
+# __iter__ (in the other version) CPython counts up until it raises IndexError.
 DUNDERS = {
     "__len__": ("self", "{k}", "len({i})"),
     "__call__": ("self, x=1", "'called', {k}, x", "{i}(3)"),
@@ -181,7 +183,11 @@ DUNDERS = {
     "__str__": ("self", "'str {k}'", "str({i})"),
     "__add__": ("self, other", "'add', {k}, other", "{i} + 3"),
     "__radd__": ("self, other", "'radd', {k}, other", "3 + {i}"),
-    "__getitem__": ("self, at", "'item', {k}, at", "{i}['x']"),
+    "__getitem__": (
+        "self, at",
+        "('item', {k}, at) if isinstance(at, str) else [].pop()",
+        "{i}['x']",
+    ),
     "__contains__": ("self, what", "what == {k}", "{k} in {i}"),
     "__bool__": ("self", "bool({k} % 2)", "bool({i})"),
     "__iter__": ("self", "iter([{k}])", "list({i})"),
