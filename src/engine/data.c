@@ -337,7 +337,10 @@ policy_takes(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qua
     if (all != NULL) {
         return 0; /* the scope speaks for itself: nothing is named */
     }
-    return scope->live_type == NULL && name == s->st->names.__all__ ? 1 : s->take_all;
+    if (scope->live_type == NULL && name == s->st->names.__all__) {
+        return 1;
+    }
+    return scope->unit->policy == RS_POLICY_TAKE;
 }
 
 int

@@ -18,28 +18,29 @@ rs_state_of(PyObject *engine_module)
 
 PyDoc_STRVAR(
     reload_doc,
-    "reload(modules, *, update, allowed, execute, take_all, take, delete, timeout)\n"
+    "reload(modules, *, update, allowed, data, execute, take, delete, timeout)\n"
     "--\n\n"
     "Update live modules from their new source, as one transaction.\n\n"
     "modules: iterable of names and module objects.\n"
     "update: object whose attributes are filled with the report.\n"
     "allowed: callable (name, module) -> bool.\n"
-    "execute: 'all'. take_all: bool, data follow the source.\n"
+    "data: callable (name) -> 'keep' or 'take', the data policy of a module.\n"
+    "execute: 'all'.\n"
     "take, delete: sets of qualified names. timeout: seconds, <= 0 for none.\n"
     "Raises UpdateError, PrepareError, RefusedError.");
 
 static PyObject *
 engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
 {
-    static const char *const keywords[] = {"modules", "update",   "allowed",
-                                           "execute", "take_all", "take",
-                                           "delete",  "timeout",  NULL};
+    static const char *const keywords[] = {"modules", "update",  "allowed",
+                                           "data",    "execute", "take",
+                                           "delete",  "timeout", NULL};
     rs_update_options options = {0};
     const char *execute;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "O$OOspOOd:reload", (char **)(uintptr_t)keywords,
-            &options.modules, &options.update, &options.allowed, &execute,
-            &options.take_all, &options.take, &options.del, &options.timeout)) {
+            args, kwargs, "O$OOOsOOd:reload", (char **)(uintptr_t)keywords,
+            &options.modules, &options.update, &options.allowed, &options.data,
+            &execute, &options.take, &options.del, &options.timeout)) {
         return NULL;
     }
     if (strcmp(execute, "all") != 0) {

@@ -58,6 +58,7 @@ rs_session_close(rs_session *s)
     Py_CLEAR(s->take);
     Py_CLEAR(s->del);
     Py_CLEAR(s->allowed);
+    Py_CLEAR(s->data);
     Py_CLEAR(s->imports_of);
     Py_CLEAR(s->caches);
     Py_CLEAR(s->abcs);

@@ -21,6 +21,9 @@
 
 typedef enum { RS_UNIT_WAITING, RS_UNIT_RUNNING, RS_UNIT_DONE } rs_unit_phase;
 
+/* What happens to data whose source changed. */
+typedef enum { RS_POLICY_KEEP, RS_POLICY_TAKE } rs_policy;
+
 /* One module that takes part in the update. All owned. */
 typedef struct {
     PyObject *name;           /* str: its key in sys.modules */
@@ -32,6 +35,7 @@ typedef struct {
     PyObject *known_code;     /* code of the source that is live, or NULL: not known */
     PyObject *scratch_module; /* a module object with the real __name__ */
     PyObject *scratch;        /* its dict */
+    rs_policy policy;         /* for its data, unless a scope speaks for itself */
     rs_unit_phase phase;
     Py_ssize_t entry; /* number of the unit that begins its circle (order.h) */
     int entered;      /* scratch.c: that one was asked to begin */
@@ -103,7 +107,7 @@ struct rs_session {
 
     /* options */
     PyObject *allowed; /* callable (name, module) -> bool */
-    int take_all;      /* data="take" */
+    PyObject *data;    /* callable (name) -> "keep" or "take" */
     PyObject *take;    /* set of "module.name" or "module.Class.name" */
     PyObject *del;     /* the same, delete= */
     double timeout;    /* seconds; <= 0: none */

@@ -218,6 +218,31 @@ filename_of(rs_session *s, PyObject *live)
     return PyErr_Occurred() ? NULL : PyUnicode_FromString("<unknown>");
 }
 
+/* What s->data says of the module. 0 or -1. */
+static int
+ask_policy(rs_session *s, PyObject *name, rs_policy *policy)
+{
+    int result = 0;
+    PyObject *answer = PyObject_CallOneArg(s->data, name);
+    if (answer == NULL) {
+        return -1;
+    }
+    if (PyUnicode_Check(answer) &&
+        PyUnicode_CompareWithASCIIString(answer, "keep") == 0) {
+        *policy = RS_POLICY_KEEP;
+    } else if (PyUnicode_Check(answer) &&
+               PyUnicode_CompareWithASCIIString(answer, "take") == 0) {
+        *policy = RS_POLICY_TAKE;
+    } else {
+        PyErr_Format(PyExc_ValueError,
+                     "data policy of %U: \"keep\" and \"take\" are known, not %R", name,
+                     answer);
+        result = -1;
+    }
+    Py_DECREF(answer);
+    return result;
+}
+
 static int
 add_unit(rs_session *s, PyObject *name, PyObject *module, PyObject *asked)
 {
@@ -239,7 +264,8 @@ add_unit(rs_session *s, PyObject *name, PyObject *module, PyObject *asked)
             "and no file");
     }
     u->filename = filename_of(s, live);
-    if (u->filename == NULL) {
+    if (u->filename == NULL || ask_policy(s, name, &u->policy) < 0) {
+        Py_CLEAR(u->filename);
         Py_DECREF(loader);
         return -1;
     }

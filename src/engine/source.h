@@ -16,7 +16,7 @@
 
 /* Fills s->units from `modules`: a name, a module object, or an iterable of these. What
  * can't be updated becomes a refusal in s->refusals (RSL101, RSL102, RSL103, RSL104) and
- * no unit. 0; -1 with TypeError or what the iterable or s->allowed raised. */
+ * no unit. 0; -1 with TypeError or what the iterable, s->allowed or s->data raised. */
 int rs_source_resolve(rs_session *s, PyObject *modules);
 
 /* Compiles every unit into u->code, through the module's own loader; NULL stays where

@@ -367,9 +367,9 @@ rs_update_reload(PyObject *engine, rs_state *st, const rs_update_options *option
     s->breath = rs_clock_ns();
     s->update = Py_NewRef(options->update);
     s->allowed = Py_NewRef(options->allowed);
+    s->data = Py_NewRef(options->data);
     s->take = Py_NewRef(options->take);
     s->del = Py_NewRef(options->del);
-    s->take_all = options->take_all;
     s->timeout = options->timeout;
     result = run(s, options->modules);
     rs_heap_end(s);

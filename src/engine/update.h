@@ -17,9 +17,9 @@ typedef struct {
     PyObject *modules; /* iterable of names and module objects */
     PyObject *update;  /* the face's object; its attributes are filled */
     PyObject *allowed; /* callable (name, module) -> bool */
+    PyObject *data;    /* callable (name) -> data policy of that module */
     PyObject *take;    /* set of names */
     PyObject *del;     /* set of names */
-    int take_all;
     double timeout;
 } rs_update_options;
 

@@ -11,7 +11,8 @@ update that can't be made rightly changes nothing.
 See docs/how-it-works.md for how, docs/limits.md for what it does not do.
 """
 
-from resoul import _engine, _policy
+from resoul import _config, _engine, _policy
+from resoul._config import configure
 from resoul._engine import (
     Change,
     Lagging,
@@ -21,11 +22,13 @@ from resoul._engine import (
     RefusedError,
     UpdateError,
 )
-from resoul._reload import configure, reload
+from resoul._options import Configuration
+from resoul._reload import reload
 from resoul._update import Update
 
 __all__ = [
     "Change",
+    "Configuration",
     "Lagging",
     "Notice",
     "PrepareError",
@@ -37,5 +40,6 @@ __all__ = [
     "reload",
 ]
 
+_config.read_environment()
 # Modules that are imported from now on are updated with knowledge of their old source.
 _engine.record_imports(_policy.library_prefixes())

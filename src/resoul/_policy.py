@@ -4,7 +4,6 @@ import functools
 import os
 import site
 import sysconfig
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from importlib.machinery import EXTENSION_SUFFIXES
 from types import ModuleType
@@ -65,11 +64,9 @@ class Policy:
 
     __slots__ = ("allow", "deny")
 
-    def __init__(
-        self, allow: Iterable[str] | None = None, deny: Iterable[str] | None = None
-    ) -> None:
-        self.allow = None if allow is None else _patterns("allow", allow)
-        self.deny = () if deny is None else _patterns("deny", deny)
+    def __init__(self, allow: tuple[str, ...] | None, deny: tuple[str, ...]) -> None:
+        self.allow = allow
+        self.deny = deny
 
     def __call__(self, name: str, module: ModuleType) -> bool:
         if name == "resoul" or name.startswith("resoul."):
@@ -80,27 +77,6 @@ class Policy:
             return any(fnmatchcase(name, pattern) for pattern in self.allow)
         path = _source_file(module)
         return path is None or not _is_library_file(path)
-
-
-def _patterns(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(patterns, str):
-        patterns = (patterns,)
-    try:
-        found = tuple(patterns)
-    except TypeError:
-        raise TypeError(
-            f"{option} must be a pattern of module names or an iterable of patterns, "
-            f"not {type(patterns).__name__}"
-        ) from None
-    for pattern in found:
-        if not isinstance(pattern, str):
-            raise TypeError(
-                f"{option} must hold patterns of module names (str), "
-                f"not {type(pattern).__name__}"
-            )
-        if not pattern:
-            raise ValueError(f"{option} holds an empty pattern")
-    return found
 
 
 def library_prefixes() -> tuple[str, ...]:

@@ -1,46 +1,27 @@
-"""`reload()` and `configure()`."""
+"""`reload()`."""
 
 import logging
-import math
 import sys
 from collections.abc import Iterable
 from types import ModuleType
 
-from resoul import _engine
-from resoul._policy import Policy, namespace_of
+from resoul import _config, _engine
+from resoul._options import UNSET, Configured
+from resoul._policy import namespace_of
 from resoul._update import Update, headline, notice_text, times
 
 _log = logging.getLogger("resoul")
-
-_policy = Policy()
-
-
-def configure(
-    *,
-    allow: str | Iterable[str] | None = None,
-    deny: str | Iterable[str] | None = None,
-) -> None:
-    """Say which modules may be updated.
-
-    allow  patterns of module names, as of fnmatch (`game`, `game.*`); None: every
-           module outside the standard library and site-packages
-    deny   patterns of modules that may not; wins over `allow`
-
-    What was said before is replaced. Raises TypeError or ValueError for something that
-    is no pattern, and then changes nothing.
-    """
-    global _policy
-    _policy = Policy(allow, deny)
 
 
 def reload(
     modules: str | ModuleType | Iterable[str | ModuleType],
     *,
-    execute: str = "all",
-    data: str = "keep",
+    execute: str | Configured = UNSET,
+    data: str | Configured = UNSET,
     take: str | Iterable[str] = (),
     delete: str | Iterable[str] = (),
-    timeout: float | None = 10,
+    strict: bool | Configured = UNSET,
+    timeout: float | Configured | None = UNSET,
 ) -> Update:
     """Bring the new source of modules into the running program, as one transaction.
 
@@ -53,7 +34,11 @@ def reload(
     take     qualified names of data that takes the new value all the same, for
              instance "weapons.GUN_DAMAGE" or "weapons.Gun.range"
     delete   qualified names that are removed though the new source only dropped them
+    strict   True: what would be a warning refuses the update
     timeout  seconds that executing the new source may take; None: no limit
+
+    For what is not given, `configure()` and the file that RESOUL_CONFIG names are
+    asked; without them it is execute="all", data="keep", strict=False, timeout=10.
 
     Returns the `Update`, which tells what changed. Raises
 
@@ -66,11 +51,11 @@ def reload(
     and then the program is as it was. Another thread's update is waited for.
     """
     asked = _modules(modules)
-    _one_of("execute", execute, ("all",))
-    _one_of("data", data, ("keep", "take"))
+    options = _config.resolve(
+        data=data, execute=execute, strict=strict, timeout=timeout
+    )
     taken = _qualified("take", take)
     deleted = _qualified("delete", delete)
-    seconds = _seconds(timeout)
     names = tuple(_name(module) for module in asked)
     update = Update("reload", names)
     if not asked:
@@ -80,12 +65,12 @@ def reload(
         _engine.reload(
             asked,
             update=update,
-            allowed=_policy,
-            execute=execute,
-            take_all=data == "take",
+            allowed=options.allowed,
+            data=options.data,
+            execute=options.execute,
             take=taken,
             delete=deleted,
-            timeout=seconds,
+            timeout=options.timeout,
         )
     except _engine.UpdateError as error:
         _log.warning("reload of %s was not made: %s", ", ".join(names), str(error))
@@ -132,14 +117,6 @@ def _name(module: str | ModuleType) -> str:
     return name if isinstance(name, str) else "<module without a name>"
 
 
-def _one_of(option: str, value: str, choices: tuple[str, ...]) -> None:
-    if not isinstance(value, str):
-        raise TypeError(f"{option} must be a str, not {type(value).__name__}")
-    if value not in choices:
-        supported = " or ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"{option}={value!r} is not supported, only {supported}")
-
-
 def _qualified(option: str, names: str | Iterable[str]) -> frozenset[str]:
     if isinstance(names, str):
         names = (names,)
@@ -157,18 +134,3 @@ def _qualified(option: str, names: str | Iterable[str]) -> frozenset[str]:
                 f"not {type(name).__name__}"
             )
     return frozenset(found)
-
-
-def _seconds(timeout: float | None) -> float:
-    """Seconds for the engine, to which 0 means no limit."""
-    if timeout is None:
-        return 0.0
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(
-            f"timeout must be a number of seconds or None, not {type(timeout).__name__}"
-        )
-    if not timeout > 0:
-        raise ValueError(
-            f"timeout={timeout!r} must be more than 0; None means no limit"
-        )
-    return 0.0 if math.isinf(timeout) else float(timeout)
