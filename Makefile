@@ -37,13 +37,18 @@ test: build  ## run the test suite in VENV
 	$(python) -m pytest $(TESTS)
 
 # In a folder of its own and without our environment: what a user's install does.
-wheel:  ## build a wheel, install it into a fresh environment and import it
-	@tools/make_venv '$(venv)' '$(PYTHON)'
+wheel:  ## sdist, from it a wheel, from that the demo in a fresh environment
+	@tools/make_venv '$(venv)' '$(PYTHON)' wheel
+	@git diff --quiet HEAD || echo 'wheel: of what is committed; there are other changes'
 	rm -rf dist '$(venv)-wheel'
-	$(python) -m pip wheel -q -q --no-deps --wheel-dir dist .
+	$(python) -m build --outdir dist . >'$(venv)-wheel.log' 2>&1 || \
+	    { cat '$(venv)-wheel.log'; exit 1; }
 	$(python) -m venv '$(venv)-wheel'
 	'$(venv)-wheel/bin/python' -m pip install -q -q --no-deps dist/*.whl
-	cd '$(venv)-wheel' && bin/python -c 'import resoul._engine; print(resoul._engine)'
+	cd '$(venv)-wheel' && bin/python -m resoul --version && \
+	    bin/python -m resoul demo --bots 20 --pace 0.2 >'$(venv)-wheel.log' 2>&1 || \
+	    { cat '$(venv)-wheel.log'; exit 1; }
+	@tail -n 1 '$(venv)-wheel.log'
 
 lint:  ## formatting, ruff, mypy, stubtest, house rules
 	@tools/make_venv '$(venv)' '$(PYTHON)' build lint
@@ -70,5 +75,5 @@ matrix:  ## run it on every supported interpreter (host and chroot, debug, JIT)
 	@ONLY='$(ONLY)' TESTS='$(TESTS)' tools/matrix.sh
 
 clean:  ## remove what the targets made (VENV with its build folder, caches)
-	rm -rf $(foreach one,'' -asan -mutants -wheel,'$(venv)'$(one) '$(venv)'$(one).lock) build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(foreach one,'' -asan -mutants -wheel,'$(venv)'$(one) '$(venv)'$(one).lock) '$(venv)-wheel.log' build dist .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

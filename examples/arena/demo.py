@@ -1,8 +1,8 @@
 """The demo: a game server is updated while 200 bots play on it.
 
-    make demo
-    make demo DEMO="--bots 50 --json seen.json"
-    make demo DEMO="--engine importlib"     # the same with importlib.reload
+    python -m resoul demo
+    python -m resoul demo --bots 50 --json seen.json
+    python -m resoul demo --engine importlib    # the same with importlib.reload
 
 Exit status: 0 if every check held, 1 if one did not, 3 if the demo itself could not be
 played to the end, 130 after Ctrl-C.  Nothing is left behind in any of these cases.
@@ -10,6 +10,7 @@ played to the end, 130 after Ctrl-C.  Nothing is left behind in any of these cas
 
 import argparse
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -49,6 +50,9 @@ def parse(arguments):
 def main(arguments=None):
     """Play the demo; return the exit status."""
     options = parse(arguments)
+    if os.name != "posix":
+        complain("demo: this needs process groups and alarms, which only POSIX has")
+        return 3
     sys.stdout.reconfigure(errors="replace")  # print(update) draws with box characters
     signal.signal(signal.SIGTERM, end_by_signal)
     signal.signal(signal.SIGALRM, end_by_clock)

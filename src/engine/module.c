@@ -115,7 +115,7 @@ add_names(PyObject *engine, rs_state *st)
             return -1;
         }
     }
-    return 0;
+    return PyModule_AddStringConstant(engine, "__version__", RS_VERSION);
 }
 
 static int

@@ -40,6 +40,8 @@ __all__ = [
     "reload",
 ]
 
+__version__ = _engine.__version__
+
 _config.read_environment()
 # Modules that are imported from now on are updated with knowledge of their old source.
 _engine.record_imports(_policy.library_prefixes())

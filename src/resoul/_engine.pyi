@@ -8,6 +8,8 @@ from _typeshed import structseq
 
 from resoul._update import Update
 
+__version__: str
+
 class UpdateError(Exception): ...
 class PrepareError(UpdateError): ...
 
