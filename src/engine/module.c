@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "builtins.h"
+#include "chunks.h"
 #include "lock.h"
 #include "maker.h"
 #include "recorder.h"
@@ -83,10 +84,49 @@ engine_fail_after(PyObject *engine, PyObject *n)
     rs_state_of(engine)->fail_after = number;
     Py_RETURN_NONE;
 }
+
+PyDoc_STRVAR(
+    chunks_doc,
+    "_chunks(text, /)\n--\n\n"
+    "Cut source text into its top-level statements.\n\n"
+    "A list of (start, end, line, last_line); offsets are of UTF-8 bytes. None: "
+    "can't tell.\nOnly in builds for tests.");
+
+static PyObject *
+engine_chunks(PyObject *engine, PyObject *text)
+{
+    Py_ssize_t size;
+    PyObject *list;
+    rs_chunks chunks;
+    int found;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &size);
+    (void)engine;
+    if (utf8 == NULL) {
+        return NULL;
+    }
+    found = rs_chunks_cut(utf8, size, &chunks);
+    if (found != 1) {
+        return found < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    list = PyList_New(chunks.count);
+    for (Py_ssize_t i = 0; list != NULL && i < chunks.count; i++) {
+        const rs_chunk *chunk = &chunks.at[i];
+        PyObject *item = Py_BuildValue("(nnii)", chunk->start, chunk->end, chunk->line,
+                                       chunk->last_line);
+        if (item == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, i, item);
+    }
+    PyMem_Free(chunks.at);
+    return list;
+}
 #endif
 
 static PyMethodDef engine_methods[] = {
 #ifdef RS_CHECKS
+    {"_chunks", engine_chunks, METH_O, chunks_doc},
     {"_fail_after", engine_fail_after, METH_O, fail_after_doc},
 #endif
     {"record_imports", engine_record_imports, METH_O, record_doc},
