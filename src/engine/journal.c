@@ -241,6 +241,9 @@ unchanged(const rs_op *op)
         return rs_body_ready(op->target, op->value) &&
                (op->fold == 0 || rs_body_fold(op->target) == op->fold);
     }
+    if (op->kind == RS_OP_LINES) {
+        return RS_CODE(op->target)->co_firstlineno == op->line;
+    }
     return rs_op_now(op) == op->seen;
 }
 

@@ -1,8 +1,8 @@
 /* journal.h -- the plan of an update, and the record that takes it back.
  * Owns:     one strong reference to everything that it will write, has written, or may
  *           have to restore.
- * Provides: rs_plan_* (append an operation), rs_journal_validate, rs_journal_commit,
- *           rs_journal_undo, rs_journal_forget.
+ * Provides: rs_plan_* (append an operation), rs_lines_fixed, rs_journal_validate,
+ *           rs_journal_commit, rs_journal_undo, rs_journal_forget.
  * Depends:  compat.h, idmap.h. Knows nothing of modules, donors or policies.
  * Threads:  commit and undo: GIL held, and they run no Python code, so no other thread
  *           sees a part.
@@ -30,6 +30,7 @@ typedef enum {
     RS_OP_WORD,      /* a reference inside an object */
     RS_OP_LIST,      /* one item of an exact list */
     RS_OP_BODY,      /* the whole contents of an exact container */
+    RS_OP_LINES,     /* the first line of a code object */
     RS_OP_BASES,     /* bases of a class */
     RS_OP_METACLASS, /* type of a class */
     RS_OP_CLASS      /* class of an instance */
@@ -73,11 +74,20 @@ int rs_plan_body(rs_journal *j, PyObject *live, PyObject *donor);
 /* The same for a `donor` that was derived from the contents of `live`: validate also finds
  * out whether these changed since. */
 int rs_plan_body_derived(rs_journal *j, PyObject *live, PyObject *donor);
+/* `code` and all that is nested in it is `delta` lines further down: their lines are changed
+ * in place, whoever runs them goes on. 0 or -1; or 1, and nothing is planned: a function in
+ * it makes classes (rs_lines_fixed), so that it has to get new code. */
+int rs_plan_lines(rs_journal *j, PyObject *code, int delta);
 int rs_plan_bases(rs_journal *j, PyTypeObject *type, PyObject *bases);
 int rs_plan_metaclass(rs_journal *j, PyTypeObject *type, PyTypeObject *metaclass);
 int rs_plan_class(rs_journal *j, PyObject *instance, PyTypeObject *type);
 /* `type` has to forget its caches though none of its names is written. */
 int rs_plan_touch(rs_journal *j, PyTypeObject *type);
+
+/* 1 if lines of `code` can't be changed in place: since 3.13 a class body stores its line as
+ * a constant of its own, so classes that a function in it makes later would be told the old
+ * one. A class body that has run for good, as those of a module, is no hindrance. */
+int rs_lines_fixed(PyObject *code);
 
 /* How many strong references the journal has to `op`. */
 Py_ssize_t rs_journal_holds(const rs_journal *j, const PyObject *op);

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "builtins.h"
-#include "chunks.h"
 #include "lock.h"
 #include "maker.h"
+#include "probes.h"
 #include "recorder.h"
 #include "session.h"
 #include "sysmodules.h"
@@ -68,67 +68,7 @@ engine_record_imports(PyObject *engine, PyObject *excluded)
     return rs_recorder_install(engine, excluded) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-#ifdef RS_CHECKS
-PyDoc_STRVAR(fail_after_doc,
-             "_fail_after(n, /)\n--\n\n"
-             "Commits fail at their n-th operation (0 is the first) from "
-             "now on; -1: none does.\nOnly in builds for tests.");
-
-static PyObject *
-engine_fail_after(PyObject *engine, PyObject *n)
-{
-    Py_ssize_t number = PyNumber_AsSsize_t(n, PyExc_OverflowError);
-    if (number == -1 && PyErr_Occurred()) {
-        return NULL;
-    }
-    rs_state_of(engine)->fail_after = number;
-    Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR(
-    chunks_doc,
-    "_chunks(text, /)\n--\n\n"
-    "Cut source text into its top-level statements.\n\n"
-    "A list of (start, end, line, last_line); offsets are of UTF-8 bytes. None: "
-    "can't tell.\nOnly in builds for tests.");
-
-static PyObject *
-engine_chunks(PyObject *engine, PyObject *text)
-{
-    Py_ssize_t size;
-    PyObject *list;
-    rs_chunks chunks;
-    int found;
-    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &size);
-    (void)engine;
-    if (utf8 == NULL) {
-        return NULL;
-    }
-    found = rs_chunks_cut(utf8, size, &chunks);
-    if (found != 1) {
-        return found < 0 ? NULL : Py_NewRef(Py_None);
-    }
-    list = PyList_New(chunks.count);
-    for (Py_ssize_t i = 0; list != NULL && i < chunks.count; i++) {
-        const rs_chunk *chunk = &chunks.at[i];
-        PyObject *item = Py_BuildValue("(nnii)", chunk->start, chunk->end, chunk->line,
-                                       chunk->last_line);
-        if (item == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, i, item);
-    }
-    PyMem_Free(chunks.at);
-    return list;
-}
-#endif
-
 static PyMethodDef engine_methods[] = {
-#ifdef RS_CHECKS
-    {"_chunks", engine_chunks, METH_O, chunks_doc},
-    {"_fail_after", engine_fail_after, METH_O, fail_after_doc},
-#endif
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
      reload_doc},
@@ -178,7 +118,7 @@ engine_exec(PyObject *engine)
 {
     rs_state *st = rs_state_of(engine);
     if (rs_state_init(st) < 0 || make_types(engine, st) < 0 ||
-        add_names(engine, st) < 0) {
+        add_names(engine, st) < 0 || rs_probes_add(engine) < 0) {
         return -1;
     }
     return rs_lock_init(engine);

@@ -49,6 +49,8 @@ struct rs_op {
     PyObject *
         *followers; /* bases: who comes next in each old base's __subclasses__() */
     uint64_t fold;  /* body: rs_body_fold of a target it was derived from, or 0 */
+    int line;       /* lines: the first line when it was planned */
+    int delta;      /* lines */
 };
 
 /* The operation planned for that place, or NULL. */
@@ -63,10 +65,13 @@ rs_op *rs_op_append(rs_journal *j, rs_op_kind kind, PyObject *target,
  * and bodies. */
 PyObject *rs_op_now(const rs_op *op);
 
-/* op_value.c: dict, cell, word, list, body, function. 0 or -1. */
+/* op_value.c: dict, cell, word, list, body, lines, function. 0 or -1. */
 int rs_op_value_do(rs_op *op);
 int rs_op_value_undo(rs_op *op);
 int rs_op_fields_unchanged(const rs_op *op);
+
+/* op_lines.c: moves `code`, not what is nested in it. */
+void rs_op_lines_shift(PyObject *code, int delta);
 
 /* op_type.c: type, bases, metaclass, class. 0 or -1. */
 int rs_op_type_do(rs_op *op);

@@ -178,6 +178,9 @@ rs_op_value_do(rs_op *op)
         return 0;
     case RS_OP_BODY:
         return rs_body_swap(op->target, op->value);
+    case RS_OP_LINES:
+        rs_op_lines_shift(op->target, op->delta);
+        return 0;
     default:
         Py_UNREACHABLE();
     }
@@ -188,6 +191,10 @@ rs_op_value_undo(rs_op *op)
 {
     if (op->kind == RS_OP_DICT) {
         return undo_dict(op);
+    }
+    if (op->kind == RS_OP_LINES) {
+        rs_op_lines_shift(op->target, -op->delta);
+        return 0;
     }
     if (op->kind == RS_OP_LIST && (PyList_GET_SIZE(op->target) <= op->index ||
                                    ((PyListObject *)op->target)->allocated < 0)) {
