@@ -21,6 +21,9 @@ live = LiveFolder(sys.argv[1])
 
 
 def pytest_configure(config):
+    # Shells start background jobs with interrupts ignored, and children inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(
         "markers", "refuses(code, ...): the test shows these RSL codes (test_refusals)"
     )
