@@ -73,25 +73,42 @@ enter() {
         sh -ec "$mounts" sh "$root" "$here" "$venvs" "$@"
 }
 
+is_made() { [ "$(cat "$root/.resoul-recipe" 2>/dev/null)" = $recipe ]; }
+
+without_chroot() { # WHAT IS MISSING: die
+    local own
+    own=$(grep ^h <<<"$tags" | tr '\n' ' ' || true)
+    echo "matrix: $1" >&2
+    [ -z "$own" ] || die "interpreters of this host need no chroot: ONLY=\"${own% }\""
+    exit 1
+}
+
 setup() {
     local packages=() version keep
-    [ "$(id -u)" = 0 ] || die "the chroot needs root (sudo); ONLY=h3.12 does without"
-    [ "$(cat "$root/.resoul-recipe" 2>/dev/null)" != $recipe ] || return 0
+    [ "$(id -u)" = 0 ] ||
+        without_chroot "${chroot_versions// /, } run in a chroot, which needs root (sudo)"
+    unshare --mount --pid --fork true 2>/dev/null ||
+        without_chroot "the chroot needs namespaces of its own, and unshare makes none here"
+    ! is_made || return 0
     command -v debootstrap >/dev/null ||
-        die "debootstrap is missing: apt-get install debootstrap"
+        without_chroot "the chroot is made with debootstrap: apt-get install debootstrap"
     mkdir -p "$base"
     exec 9>"$base/setup.lock"
     flock 9
-    [ "$(cat "$root/.resoul-recipe" 2>/dev/null)" != $recipe ] || return 0
+    ! is_made || return 0
 
-    echo "matrix: making a Debian $suite chroot in $root (about a minute)" >&2
+    cat >&2 <<EOF
+matrix: making a chroot in $root, once: a minimal Debian $suite,
+matrix: gcc, Python ${chroot_versions// /, } and their debug builds. This takes a minute or two,
+matrix: a Debian mirror and 2 GB. The log is $base/setup.log
+EOF
     rm -rf --one-file-system "$root" "$base/venv"
     # An older debootstrap does not know forky: sid's script fits any new one.
     # No mirror named: debootstrap's default.
     if ! debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev \
         $suite "$root" "" sid >"$base/setup.log" 2>&1; then
         tail -n 20 "$base/setup.log" >&2
-        die "debootstrap failed, see $base/setup.log"
+        without_chroot "debootstrap failed, see $base/setup.log"
     fi
     for version in $chroot_versions; do
         packages+=("python$version" "python$version-dev" "python$version-venv"
@@ -108,9 +125,10 @@ setup() {
             enter apt-get clean
     } >>"$base/setup.log" 2>&1; then
         tail -n 20 "$base/setup.log" >&2
-        die "installing the interpreters failed, see $base/setup.log"
+        without_chroot "installing the interpreters failed, see $base/setup.log"
     fi
     echo $recipe >"$root/.resoul-recipe"
+    echo "matrix: the chroot is there" >&2
     flock -u 9
 }
 
@@ -188,24 +206,30 @@ print(sys.version.split()[0],
 
 # -- the run -------------------------------------------------------------------
 run() {
-    local tag log closing status failed=0
+    local tag log status result problems started rows=() failed=0
     for tag in "${chosen[@]}"; do
         log=$logs/$tag.log
         status=0
+        started=$SECONDS
+        echo "matrix: $tag, log in $log"
         # No cache plugin: runs of different interpreters would mix theirs.
         # shellcheck disable=SC2086 # TESTS is a list of words
         with_tag "$tag" python -m pytest -p no:cacheprovider --color=no ${TESTS:-} \
             >"$log" 2>&1 </dev/null || status=$?
-        closing=$({ grep -E ' in [0-9.]+s( |$)' "$log" || true; } | tail -n 1 | sed 's/^=* *//; s/ *=*$//')
-        printf '%-8s %-4s %s\n' "$tag" "$([ $status = 0 ] && echo ok || echo FAIL)" \
-            "${closing:-no closing line, exit status $status}"
+        result=ok
         if [ $status != 0 ]; then
+            result=FAIL
             failed=$((failed + 1))
-            grep -E '^(FAILED|ERROR) ' "$log" | head -n 20 | sed 's/^/    /' || true
-            [ -n "$closing" ] || tail -n 15 "$log" | sed 's/^/    /'
-            echo "    see $log"
+            echo "matrix: $tag failed with exit status $status"
+            problems=$(grep -E '^(FAILED|ERROR) ' "$log" | head -n 20 || true)
+            # None: it did not build, or the interpreter crashed.
+            sed 's/^/    /' <<<"${problems:-$(tail -n 15 "$log")}"
         fi
+        rows+=("$("$here/tools/tally" --row "$tag" $result $((SECONDS - started)) "$log")")
     done
+    echo
+    "$here/tools/tally" --head
+    printf '%s\n' "${rows[@]}"
     echo "matrix: ${#chosen[@]} interpreters, $failed failed"
     [ $failed = 0 ]
 }
@@ -234,11 +258,11 @@ choose() {
     for word in ${ONLY:-$tags}; do
         chosen+=("$(full_tag "$word")")
     done
-    mkdir -p "$logs"
     # Here, where its complaints are seen.
     if printf '%s\n' "${chosen[@]}" | grep -qv ^h; then
         setup
     fi
+    mkdir -p "$logs"
 }
 
 # A child that handles an interrupt itself must not make us go on with the next.
