@@ -58,6 +58,19 @@ rs_body_can_take(PyObject *live, PyObject *donor, const char **why)
     return *why == NULL;
 }
 
+int
+rs_body_can_rebuild(PyObject *container, PyObject *fresh)
+{
+    if (PyDict_CheckExact(fresh)) {
+        return PyDict_Check(container) && !PyODict_Check(container);
+    }
+    if (PyAnySet_CheckExact(fresh)) {
+        return PyType_IsSubtype(Py_TYPE(container), Py_TYPE(fresh));
+    }
+    return Py_TYPE(container) == Py_TYPE(fresh) &&
+           (PyList_CheckExact(fresh) || is_deque(fresh));
+}
+
 static int
 can_swap_dicts(PyObject *a, PyObject *b)
 {

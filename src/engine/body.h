@@ -1,7 +1,7 @@
 /* body.h -- exchanging the whole contents of two containers of one built-in type.
  * Owns:     nothing.
- * Provides: rs_body_can_take, rs_body_is_certain, rs_body_ready, rs_body_swap,
- *           rs_body_fold.
+ * Provides: rs_body_can_take, rs_body_can_rebuild, rs_body_is_certain, rs_body_ready,
+ *           rs_body_swap, rs_body_fold.
  * Depends:  compat.h. Knows nothing of journals.
  * Threads:  the GIL is held. No Python code runs.
  * Invariants:
@@ -19,6 +19,11 @@
  * list, set, bytearray, deque, no exported buffers, equal maxlen. 0 if not, and then *why
  * says it in a few words ("its buffer is exported"). Never raises. */
 int rs_body_can_take(PyObject *live, PyObject *donor, const char **why);
+
+/* 1 if `container` can exchange its contents with `fresh`, which is of the built-in type:
+ * lists and deques of that very type, sets, frozensets and dicts of any subclass (but
+ * OrderedDict, which keeps a list of its keys). Busy ones too: rs_body_ready. */
+int rs_body_can_rebuild(PyObject *container, PyObject *fresh);
 
 /* 1 if swapping these two can't fail, whatever happens. */
 int rs_body_is_certain(PyObject *live, PyObject *donor);

@@ -234,6 +234,9 @@ rewrite_words(rs_rewrite *r, PyObject *holder, Py_ssize_t refs)
     if (is_closed(holder)) {
         return 0;
     }
+    if (PyWeakref_Check(holder)) {
+        first = sizeof(PyWeakReference) / sizeof(PyObject *);
+    }
     for (size_t i = first; i < end; i++) {
         n += words[i] != NULL && rs_idmap_has(r->map, words[i]);
     }
@@ -255,6 +258,9 @@ rewrite_kind(rs_rewrite *r, PyObject *holder)
 {
     if (PyCell_Check(holder)) {
         return rs_rewrite_slot(r, holder, &((PyCellObject *)holder)->ob_ref);
+    }
+    if (PyWeakref_Check(holder)) {
+        return rs_rewrite_slot(r, holder, &((PyWeakReference *)holder)->wr_callback);
     }
     if (rs_is_container(r->st, holder)) {
         return rs_rewrite_items(r, holder);
@@ -308,12 +314,19 @@ rewrite_now(rs_rewrite *r, PyObject *holder)
     return 0;
 }
 
+static int
+has_moved(const rs_rewrite *r, PyObject *holder)
+{
+    return r->moved != NULL && rs_is_container(r->st, holder) &&
+           rs_holder_refs(holder, r->moved) != 0;
+}
+
 /* The journal changes nothing now, so what it covers is counted by its operations. */
 static int
 rewrite_planned(rs_rewrite *r, PyObject *holder)
 {
     Py_ssize_t refs = content_refs(r, holder);
-    if (refs == 0 || rs_journal_replaces(r->j, holder)) {
+    if ((refs == 0 && !has_moved(r, holder)) || rs_journal_replaces(r->j, holder)) {
         return 0;
     }
     r->done = 0;

@@ -16,11 +16,13 @@
 
 typedef struct {
     const rs_state *st;
-    const rs_idmap *map; /* from -> to */
-    rs_journal *j;       /* NULL: at once */
-    rs_idmap *rehash;    /* gets objects on which hashes depend; NULL: not wanted */
-    Py_ssize_t done;     /* references that were rewritten or planned */
-    Py_ssize_t left;     /* that can't be */
+    const rs_idmap *map;   /* from -> to */
+    rs_journal *j;         /* NULL: at once */
+    rs_idmap *rehash;      /* gets objects on which hashes depend; NULL: not wanted */
+    const rs_idmap *moved; /* with a journal: objects that were put where another hash
+                              than theirs leads; NULL: none */
+    Py_ssize_t done;       /* references that were rewritten or planned */
+    Py_ssize_t left;       /* that can't be */
 } rs_rewrite;
 
 /* How many references to keys of `map` the holder reports. */

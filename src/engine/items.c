@@ -1,3 +1,4 @@
+#include "doubles.h"
 #include "holder.h"
 
 /* ---- tuples, lists, deques ---- */
@@ -18,49 +19,12 @@ rewrite_tuple(rs_rewrite *r, PyObject *tuple)
     return 0;
 }
 
-/* A live list to which a body appended a donor though it has the live object already (a
- * registration that ran again): that item goes. NULL without exception if there is no
- * such item; else the items that stay, as a list. */
-static PyObject *
-without_doubles(const rs_rewrite *r, PyObject *list)
-{
-    rs_idmap there = {0};
-    PyObject *kept = PyList_New(0);
-    int dropped = 0;
-    if (kept == NULL) {
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        PyObject *item = PyList_GET_ITEM(list, i);
-        if (!rs_idmap_has(r->map, item) && rs_idmap_set(&there, item, item) < 0) {
-            goto fail;
-        }
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        PyObject *item = PyList_GET_ITEM(list, i), *to = rs_mapped(r->map, item);
-        if (item != to && rs_idmap_has(&there, to)) {
-            dropped = 1;
-        } else if (PyList_Append(kept, to) < 0 || rs_idmap_set(&there, to, to) < 0) {
-            goto fail;
-        }
-    }
-    if (!dropped) {
-        Py_CLEAR(kept);
-    }
-    rs_idmap_clear(&there);
-    return kept;
-fail:
-    rs_idmap_clear(&there);
-    Py_DECREF(kept);
-    return NULL;
-}
-
 static int
 plan_list(rs_rewrite *r, PyObject *list)
 {
-    PyObject *kept = PyList_CheckExact(list) ? without_doubles(r, list) : NULL;
+    PyObject *kept = NULL;
     int result = 0;
-    if (PyErr_Occurred()) {
+    if (PyList_CheckExact(list) && rs_doubles_drop(r, list, &kept) < 0) {
         return -1;
     }
     if (kept != NULL) {
@@ -147,7 +111,7 @@ rewrite_set(rs_rewrite *r, PyObject *set)
     if (r->j == NULL) {
         return rs_holder_rebuild_set(set, r->map);
     }
-    if (!PySet_CheckExact(set)) {
+    if (!PySet_Check(set)) {
         return 0; /* it is left */
     }
     r->done += rs_holder_refs(set, r->map);
@@ -168,7 +132,8 @@ has_mapped_key(const rs_rewrite *r, PyObject *dict)
     PyObject *key;
     Py_ssize_t pos = 0;
     while (PyDict_Next(dict, &pos, &key, NULL)) {
-        if (rs_idmap_has(r->map, key)) {
+        if (rs_idmap_has(r->map, key) ||
+            (r->moved != NULL && rs_idmap_has(r->moved, key))) {
             return 1;
         }
     }
@@ -240,7 +205,7 @@ plan_dict(rs_rewrite *r, PyObject *dict)
     if (!has_mapped_key(r, dict) && has_plain_keys(dict)) {
         return rewrite_values(r, dict, 1);
     }
-    if (!PyDict_CheckExact(dict)) {
+    if (PyODict_Check(dict)) {
         return 0; /* it is left */
     }
     r->done += rs_holder_refs(dict, r->map);

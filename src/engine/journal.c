@@ -221,6 +221,8 @@ rs_op_now(const rs_op *op)
         return op->index < PyList_GET_SIZE(op->target)
                    ? PyList_GET_ITEM(op->target, op->index)
                    : NULL;
+    case RS_OP_WEAKREF:
+        return rs_weakref_referent(op->target);
     case RS_OP_BASES:
         return RS_TYPE(op->target)->tp_bases;
     case RS_OP_METACLASS:

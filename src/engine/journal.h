@@ -29,6 +29,7 @@ typedef enum {
     RS_OP_CELL,      /* contents of a cell */
     RS_OP_WORD,      /* a reference inside an object */
     RS_OP_LIST,      /* one item of an exact list */
+    RS_OP_WEAKREF,   /* what a weak reference means */
     RS_OP_BODY,      /* the whole contents of an exact container */
     RS_OP_LINES,     /* the first line of a code object */
     RS_OP_BASES,     /* bases of a class */
@@ -72,12 +73,15 @@ int rs_plan_list(rs_journal *j, PyObject *list, Py_ssize_t index, PyObject *valu
  * set, bytearray, deque (rs_body_can_take tells); `donor` gets the old contents. */
 int rs_plan_body(rs_journal *j, PyObject *live, PyObject *donor);
 /* The same for a `donor` that was derived from the contents of `live`: validate also finds
- * out whether these changed since. */
+ * out whether these changed since. Frozensets and subclasses take contents too, of the
+ * built-in type. Whatever takes the contents of `live` takes those of `donor` instead. */
 int rs_plan_body_derived(rs_journal *j, PyObject *live, PyObject *donor);
 /* `code` and all that is nested in it is `delta` lines further down: their lines are changed
  * in place, whoever runs them goes on. 0 or -1; or 1, and nothing is planned: a function in
  * it makes classes (rs_lines_fixed), so that it has to get new code. */
 int rs_plan_lines(rs_journal *j, PyObject *code, int delta);
+/* `ref` means something that is alive, and both that and `to` have weak references. */
+int rs_plan_weakref(rs_journal *j, PyObject *ref, PyObject *to);
 int rs_plan_bases(rs_journal *j, PyTypeObject *type, PyObject *bases);
 int rs_plan_metaclass(rs_journal *j, PyTypeObject *type, PyTypeObject *metaclass);
 int rs_plan_class(rs_journal *j, PyObject *instance, PyTypeObject *type);

@@ -1,7 +1,7 @@
 #include "redirect.h"
 
+#include "late.h"
 #include "same.h"
-#include "young.h"
 
 /* A donor that should be unreachable by now. */
 typedef struct {
@@ -11,6 +11,7 @@ typedef struct {
     PyObject **bad;      /* a class whose instance still holds that donor; None: nobody
                              knows who does; NULL: fine. Owned */
     rs_idmap stuck;      /* young holders that can't be rewritten */
+    rs_idmap moved;      /* what somebody may find by a hash that is another one now */
     rs_idmap holders;    /* live ones */
     rs_idmap namespaces; /* dict among them -> class that it belongs to */
 } leftovers;
@@ -64,7 +65,7 @@ explain_holder(PyObject *op, void *arg)
     }
     if (rs_holder_refs(op, &l->donors) != 0 && !PyType_Check(op) &&
         !rs_young_is_part(&l->young, op) && !rs_idmap_has(&l->donors, op) &&
-        rs_idmap_set(&l->stuck, op, op) < 0) {
+        !rs_idmap_has(&l->young.s->late, op) && rs_idmap_set(&l->stuck, op, op) < 0) {
         return -1;
     }
     return 1;
@@ -131,16 +132,27 @@ collect(PyObject *op, void *arg)
     return rs_idmap_set(arg, op, op) < 0 ? -1 : 1;
 }
 
+/* Lists find nothing by hash, but may hold a registration that was made again. */
+static int
+finds_moved(const leftovers *l, PyObject *op)
+{
+    return (PyDict_Check(op) || PySet_Check(op) || PyList_Check(op)) &&
+           rs_holder_refs(op, &l->moved) != 0;
+}
+
 static int
 visit_live(PyObject *op, void *arg)
 {
     walk_arg *walk = arg;
     rs_refcounts found = {&walk->l->donors, walk->found};
-    if (rs_holder_refs(op, &walk->l->donors) == 0 || rs_idmap_has(walk->interval, op) ||
-        rs_young_is_part(&walk->l->young, op)) {
+    int has_donors = rs_holder_refs(op, &walk->l->donors) != 0;
+    if ((!has_donors && !finds_moved(walk->l, op)) ||
+        rs_idmap_has(walk->interval, op) || rs_young_is_part(&walk->l->young, op)) {
         return 1;
     }
-    rs_refcounts_add(&found, op);
+    if (has_donors) {
+        rs_refcounts_add(&found, op);
+    }
     return rs_idmap_set(&walk->l->holders, op, op) < 0 ? -1 : 1;
 }
 
@@ -156,6 +168,18 @@ visit_class(PyObject *op, void *arg)
     }
     Py_XDECREF(dict);
     return result < 0 ? -1 : 1;
+}
+
+/* A young dict or set with what changes at commit among its keys. */
+static int
+visit_young(PyObject *op, void *arg)
+{
+    leftovers *l = arg;
+    if ((PyDict_Check(op) || PySet_Check(op)) && !rs_young_is_part(&l->young, op) &&
+        rs_holder_refs(op, &l->young.s->late) != 0) {
+        return rs_idmap_set(&l->holders, op, op) < 0 ? -1 : 1;
+    }
+    return 1;
 }
 
 /* One walk for all donors that somebody unknown refers to. `found` gets how many
@@ -252,7 +276,8 @@ plan_live_holders(leftovers *l)
     Py_ssize_t pos = 0;
     PyObject *holder;
     while (rs_idmap_next(&l->holders, &pos, &holder, NULL)) {
-        rs_rewrite r = {s->st, &l->young.map, &s->journal, NULL, 0, 0};
+        rs_rewrite r = {
+            .st = s->st, .map = &l->young.map, .j = &s->journal, .moved = &l->moved};
         PyObject *type = rs_idmap_get(&l->namespaces, holder);
         if (type != NULL) {
             if (plan_namespace(&r, RS_TYPE(type), holder) < 0) {
@@ -457,13 +482,13 @@ search(leftovers *l)
 {
     Py_ssize_t *found;
     int result = -1;
-    if (!any_unexplained(l)) {
+    if (!any_unexplained(l) && l->moved.used == 0) {
         return 0;
     }
     if (empty_caches(l->young.s) < 0) {
         return -1;
     }
-    if (!any_unexplained(l)) {
+    if (!any_unexplained(l) && l->moved.used == 0) {
         return 0;
     }
     found = PyMem_Calloc((size_t)l->donors.used, sizeof(*found));
@@ -480,7 +505,10 @@ search(leftovers *l)
             l->bad[i] = Py_NewRef(Py_None);
         }
     }
-    result = plan_live_holders(l);
+    rs_late_open(l->young.s);
+    result = rs_heap_interval(l->young.s, visit_young, l) < 0 ? -1
+                                                              : plan_live_holders(l);
+    rs_late_close(l->young.s);
 done:
     PyMem_Free(found);
     return result;
@@ -492,7 +520,8 @@ rs_redirect_leftovers(rs_session *s)
     leftovers l = {0};
     int result = -1;
     Py_CLEAR(s->leftovers);
-    if (rs_young_open(&l.young, s) < 0 || collect_donors(&l) < 0 ||
+    if (rs_young_open(&l.young, s) < 0 || rs_late_plan(&l.young) < 0 ||
+        rs_late_held(&l.young, &l.moved) < 0 || collect_donors(&l) < 0 ||
         rs_refcounts_init(&l.counts, &l.donors) < 0) {
         goto done;
     }
@@ -512,77 +541,9 @@ done:
     rs_refcounts_clear(&l.counts);
     rs_idmap_clear(&l.donors);
     rs_idmap_clear(&l.stuck);
+    rs_idmap_clear(&l.moved);
     rs_idmap_clear(&l.holders);
     rs_idmap_clear(&l.namespaces);
     rs_young_close(&l.young);
     return result;
-}
-
-/* ---- rule 11: those of earlier updates ---- */
-
-int
-rs_leftovers_plan(rs_session *s)
-{
-    PyObject *known = s->st->leftovers;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(known); i++) {
-        PyObject *pair = PyList_GET_ITEM(known, i);
-        PyObject *live = rs_weakref_referent(PyTuple_GET_ITEM(pair, 0));
-        PyObject *twin = rs_weakref_referent(PyTuple_GET_ITEM(pair, 1));
-        if (live != NULL && twin != NULL && rs_plan_twin(&s->journal, live, twin) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-int
-rs_leftovers_add(const rs_session *s, rs_idmap *paired)
-{
-    PyObject *known = s->st->leftovers;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(known); i++) {
-        PyObject *pair = PyList_GET_ITEM(known, i);
-        PyObject *live = rs_weakref_referent(PyTuple_GET_ITEM(pair, 0));
-        PyObject *twin = rs_weakref_referent(PyTuple_GET_ITEM(pair, 1));
-        if (live != NULL && twin != NULL && rs_idmap_has(paired, live) &&
-            rs_idmap_set(paired, twin, twin) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static PyObject *
-weak_pair(PyObject *pair)
-{
-    PyObject *live = PyWeakref_NewRef(PyTuple_GET_ITEM(pair, 0), NULL);
-    PyObject *twin = PyWeakref_NewRef(PyTuple_GET_ITEM(pair, 1), NULL);
-    PyObject *weak = live != NULL && twin != NULL ? PyTuple_Pack(2, live, twin) : NULL;
-    Py_XDECREF(live);
-    Py_XDECREF(twin);
-    return weak;
-}
-
-/* Pairs of which one has died are dropped on the occasion. */
-int
-rs_leftovers_remember(rs_session *s)
-{
-    PyObject *known = s->st->leftovers;
-    for (Py_ssize_t i = PyList_GET_SIZE(known) - 1; i >= 0; i--) {
-        PyObject *pair = PyList_GET_ITEM(known, i);
-        if ((rs_weakref_referent(PyTuple_GET_ITEM(pair, 0)) == NULL ||
-             rs_weakref_referent(PyTuple_GET_ITEM(pair, 1)) == NULL) &&
-            PySequence_DelItem(known, i) < 0) {
-            return -1;
-        }
-    }
-    for (Py_ssize_t i = 0; s->leftovers != NULL && i < PyList_GET_SIZE(s->leftovers);
-         i++) {
-        PyObject *weak = weak_pair(PyList_GET_ITEM(s->leftovers, i));
-        if (weak == NULL || PyList_Append(known, weak) < 0) {
-            Py_XDECREF(weak);
-            return -1;
-        }
-        Py_DECREF(weak);
-    }
-    return 0;
 }

@@ -41,10 +41,12 @@ struct rs_op {
     PyObject *key;     /* dict, type */
     PyObject *value; /* what the place becomes; swapped kinds: afterwards what it was */
     PyObject *seen;  /* what it held when it was planned; NULL: nothing */
-    PyObject *own_key;    /* dict, type: the very key that was removed, and ... */
+    PyObject *own_key;    /* dict, type: the very key that was removed, and ... (weak
+                             reference: what it is to mean) */
     PyObject *follower;   /* ... the one after it at that moment, or NULL */
     PyObject **word;      /* cell, word */
-    Py_ssize_t index;     /* list; bases: how many followers */
+    Py_ssize_t index;     /* list; bases: how many followers; weak reference: the
+                             hash that it hasn't now */
     rs_op_fields *fields; /* function */
     PyObject *
         *followers; /* bases: who comes next in each old base's __subclasses__() */

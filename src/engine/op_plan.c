@@ -141,35 +141,65 @@ rs_plan_list(rs_journal *j, PyObject *list, Py_ssize_t index, PyObject *value)
 /* ---- planning: bodies, functions, classes ---- */
 
 static int
-plan_body(rs_journal *j, PyObject *live, PyObject *donor, int derived)
+plan_body(rs_journal *j, PyObject *live, PyObject *donor)
 {
-    const char *why;
     int fresh;
-    rs_op *op;
-    if (!rs_body_can_take(live, donor, &why)) {
-        PyErr_Format(PyExc_TypeError, "a %s can't take the contents of a %s: %s",
-                     Py_TYPE(live)->tp_name, Py_TYPE(donor)->tp_name, why);
-        return -1;
-    }
-    op = plan_value(j, RS_OP_BODY, live, NULL, donor, &fresh);
+    rs_op *op = plan_value(j, RS_OP_BODY, live, NULL, donor, &fresh);
     if (op == NULL) {
         return -1;
     }
     op->phase = rs_body_is_certain(live, donor) ? RS_PHASE_CERTAIN : RS_PHASE_FALLIBLE;
-    op->fold = derived ? rs_body_fold(live) : 0;
+    op->fold = 0;
     return 0;
 }
 
 int
 rs_plan_body(rs_journal *j, PyObject *live, PyObject *donor)
 {
-    return plan_body(j, live, donor, 0);
+    const char *why;
+    if (!rs_body_can_take(live, donor, &why)) {
+        PyErr_Format(PyExc_TypeError, "a %s can't take the contents of a %s: %s",
+                     Py_TYPE(live)->tp_name, Py_TYPE(donor)->tp_name, why);
+        return -1;
+    }
+    return plan_body(j, live, donor);
 }
 
 int
 rs_plan_body_derived(rs_journal *j, PyObject *live, PyObject *donor)
 {
-    return plan_body(j, live, donor, 1);
+    for (Py_ssize_t i = 0; i < j->used; i++) {
+        if (j->ops[i].kind == RS_OP_BODY && j->ops[i].value == live &&
+            Py_TYPE(donor) == Py_TYPE(live)) {
+            return plan_body(j, j->ops[i].target, donor);
+        }
+    }
+    if (!rs_body_can_rebuild(live, donor)) {
+        PyErr_Format(PyExc_SystemError, "a %s can't be filled anew from a %s",
+                     Py_TYPE(live)->tp_name, Py_TYPE(donor)->tp_name);
+        return -1;
+    }
+    if (plan_body(j, live, donor) < 0) {
+        return -1;
+    }
+    rs_op_find(j, RS_OP_BODY, live, NULL)->fold = rs_body_fold(live);
+    return 0;
+}
+
+int
+rs_plan_weakref(rs_journal *j, PyObject *ref, PyObject *to)
+{
+    int fresh;
+    rs_op *op = plan_value(j, RS_OP_WEAKREF, ref, NULL, to, &fresh);
+    if (op == NULL) {
+        return -1;
+    }
+    if (fresh) {
+        op->seen = Py_XNewRef(rs_weakref_referent(ref));
+        op->index = -1;
+    }
+    Py_XSETREF(op->own_key, Py_NewRef(to)); /* `value` changes sides */
+    return 0;
 }
 
 /* Code whose free variables have no cells is a crash at the next call (hazard 2). */

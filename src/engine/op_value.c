@@ -1,6 +1,7 @@
 #include "op.h"
 
 #include "body.h"
+#include "weaklist.h"
 
 #include <assert.h>
 
@@ -158,6 +159,20 @@ undo_dict(rs_op *op)
     return 0;
 }
 
+/* ---- weak references ---- */
+
+/* A program may have cleared it by hand since, as an object being finalized does. */
+static int
+swap_referent(rs_op *op)
+{
+    PyObject *now = rs_weakref_referent(op->target);
+    if (now != NULL && now != op->value) {
+        rs_weaklist_move(op->target, now, op->value, &op->index);
+        Py_SETREF(op->value, Py_NewRef(now)); /* `seen` or `own_key` has the other */
+    }
+    return 0;
+}
+
 /* ---- all kinds ---- */
 
 int
@@ -172,7 +187,12 @@ rs_op_value_do(rs_op *op)
     case RS_OP_CELL:
     case RS_OP_WORD:
         rs_swap(op->word, &op->value);
+        if (PyTuple_Check(op->target)) {
+            rs_tuple_forget_hash(op->target);
+        }
         return 0;
+    case RS_OP_WEAKREF:
+        return swap_referent(op);
     case RS_OP_LIST:
         rs_swap(&((PyListObject *)op->target)->ob_item[op->index], &op->value);
         return 0;

@@ -1,8 +1,8 @@
 #include "redirect.h"
 
 #include "function.h"
+#include "late.h"
 #include "op.h"
-#include "young.h"
 
 /* ---- donors and their parts ---- */
 
@@ -120,6 +120,13 @@ typedef struct {
     rs_idmap classes;   /* all young ones but donors */
 } found;
 
+/* Changed by the journal. (Of a weak reference that is only what it means.) */
+static int
+is_late(const rs_young *young, PyObject *op)
+{
+    return rs_idmap_has(&young->s->late, op) && !PyWeakref_Check(op);
+}
+
 /* Instances that the collector doesn't list are seen where they are referred to. */
 static int
 visit_reference(PyObject *op, void *arg)
@@ -151,7 +158,7 @@ visit_holder(PyObject *op, void *arg)
         rs_idmap_set(&f->instances, op, op) < 0) {
         return -1;
     }
-    if (rs_holder_refs(op, &f->young->map) != 0 &&
+    if (rs_holder_refs(op, &f->young->map) != 0 && !is_late(f->young, op) &&
         rs_idmap_set(&f->holders, op, op) < 0) {
         return -1;
     }
@@ -261,14 +268,22 @@ rs_redirect_young(rs_session *s)
     rs_young young;
     rs_idmap changed = {0};
     found f = {&young, {0}, {0}, {0}};
-    rs_rewrite now = {s->st, &young.map, NULL, &changed, 0, 0};
-    rs_rewrite planned = {s->st, &young.map, &s->journal, NULL, 0, 0};
+    rs_rewrite now = {.st = s->st, .map = &young.map, .rehash = &changed};
+    rs_rewrite planned = {.st = s->st, .map = &young.map, .j = &s->journal};
+    Py_ssize_t pos = 0;
+    PyObject *op;
     int result = -1;
 
-    if (rs_young_open(&young, s) < 0 || rs_retarget_weakrefs(&young, &changed) < 0 ||
+    if (rs_young_open(&young, s) < 0 || rs_late_find(&young) < 0 ||
+        rs_retarget_weakrefs(&young, &changed) < 0 ||
         rs_heap_interval(s, visit_holder, &f) < 0 ||
         rewrite_contents(&now, &f.holders) < 0 || rs_rehash(&young, &changed) < 0) {
         goto done;
+    }
+    while (rs_idmap_next(&changed, &pos, &op, NULL)) {
+        if (rs_idmap_set(&s->changed, op, op) < 0) {
+            goto done;
+        }
     }
     adopt_functions(&young);
     if (reclass(&now, &f.instances) < 0 || rewrite_classes(&planned, &f.classes) < 0) {
@@ -288,7 +303,7 @@ int
 rs_redirect_holder(rs_session *s, PyObject *holder, const rs_idmap *map, rs_journal *j,
                    Py_ssize_t *left)
 {
-    rs_rewrite r = {s->st, map, j, NULL, 0, 0};
+    rs_rewrite r = {.st = s->st, .map = map, .j = j};
     if (rs_holder_rewrite(&r, holder) < 0 || rs_holder_reclass(&r, holder) < 0) {
         return -1;
     }

@@ -34,7 +34,7 @@ int rs_redirect_young(rs_session *s);
  * (notices). 0 or -1. */
 int rs_redirect_leftovers(rs_session *s);
 
-/* Functions of earlier updates that something held where no redirect reaches (rule 11):
+/* twins.c. Functions of earlier updates that something held where no redirect reaches (rule 11):
  * plans for each the same change that is planned for its live function. Call it as the
  * last step of planning. 0 or -1. */
 int rs_leftovers_plan(rs_session *s);

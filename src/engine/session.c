@@ -46,6 +46,8 @@ rs_session_close(rs_session *s)
     rs_idmap_clear(&s->replaced);
     rs_idmap_clear(&s->replaced_names);
     rs_idmap_clear(&s->nested_done);
+    rs_idmap_clear(&s->changed);
+    rs_idmap_clear(&s->late);
     rs_idmap_clear(&s->bodies);
     s->units = NULL;
     s->n_units = 0;
@@ -199,6 +201,7 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
     n += rs_idmap_holds(&s->rewraps, op, live) + rs_idmap_holds(&s->bodies, op, live) +
          rs_idmap_holds(&s->combinations, op, live);
     n += 2 * rs_idmap_has(&s->born, op);
+    n += 2 * rs_idmap_has(&s->changed, op) + 2 * rs_idmap_has(&s->late, op);
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         n += s->units[i].scratch == op;
         n += s->units[i].scratch_module == op;

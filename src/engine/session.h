@@ -95,6 +95,9 @@ struct rs_session {
     rs_idmap replaced; /* live definition -> what its name means instead (kinds.c) */
     rs_idmap replaced_names; /* the same -> (module, qualname) */
     rs_idmap nested_done;    /* nested functions that get new code (nested.c) */
+    rs_idmap changed;        /* young objects whose hash is another now (redirect.c) */
+    rs_idmap late;           /* those whose hash will be (late.c) ... */
+    Py_ssize_t late_first, late_end; /* ... and what the journal does to them */
     rs_idmap bodies; /* live container -> donor whose contents it takes (data.c) */
     rs_pair *pairs;  /* match.c, in order of discovery */
     Py_ssize_t n_pairs, pairs_room;

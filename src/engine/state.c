@@ -200,8 +200,10 @@ find_foreign(rs_state *st)
     st->partial_type = import_type("functools", "partial");
     st->cached_property_type = import_type("functools", "cached_property");
     st->deque_type = import_type("collections", "deque");
+    st->weak_method_type = import_type("weakref", "WeakMethod");
     if (st->lru_cache_type == NULL || st->partial_type == NULL ||
-        st->cached_property_type == NULL || st->deque_type == NULL) {
+        st->cached_property_type == NULL || st->deque_type == NULL ||
+        st->weak_method_type == NULL) {
         return -1;
     }
     st->clear_caches = Py_XNewRef(rs_clear_caches());
@@ -251,6 +253,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->partial_type);
     Py_VISIT(st->cached_property_type);
     Py_VISIT(st->deque_type);
+    Py_VISIT(st->weak_method_type);
     Py_VISIT(st->clear_caches);
     Py_VISIT(st->graveyard);
     Py_VISIT(st->known);
@@ -283,6 +286,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->partial_type);
     Py_CLEAR(st->cached_property_type);
     Py_CLEAR(st->deque_type);
+    Py_CLEAR(st->weak_method_type);
     Py_CLEAR(st->clear_caches);
     Py_CLEAR(st->graveyard);
     Py_CLEAR(st->known);

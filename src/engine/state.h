@@ -120,6 +120,7 @@ typedef struct {
     PyTypeObject *partial_type;
     PyTypeObject *cached_property_type;
     PyTypeObject *deque_type;
+    PyTypeObject *weak_method_type;
     PyObject *clear_caches; /* rs_clear_caches() or NULL */
 
     PyThread_type_lock lock;  /* held by the one update that runs */

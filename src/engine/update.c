@@ -305,7 +305,6 @@ settle(rs_session *s)
             PyErr_WriteUnraisable(s->update);
         }
     }
-    rs_leaks_forget(s);
 }
 
 /* An __after_reload__ hook raised: everything is put back. */
@@ -325,6 +324,7 @@ undo_after_hook(rs_session *s)
     error = PyErr_GetRaisedException();
     PyException_SetCause(error, cause); /* steals */
     PyErr_SetRaisedException(error);
+    rs_leaks_take_back(s);
     return -1;
 }
 
@@ -343,6 +343,7 @@ run(rs_session *s, PyObject *modules)
         undo_after_hook(s);
         goto failed;
     }
+    rs_leaks_forget(s);
     return 0;
 failed:
     report_failure(s);

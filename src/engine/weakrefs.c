@@ -1,104 +1,74 @@
-#include "young.h"
-
 #include "op.h"
-
-/* The list of weak references to `op`, or NULL if its class has none. */
-static PyWeakReference **
-weakrefs_of(PyObject *op)
-{
-    if (!PyType_SUPPORTS_WEAKREFS(Py_TYPE(op))) {
-        return NULL;
-    }
-    return (PyWeakReference **)PyObject_GET_WEAKREFS_LISTPTR(op);
-}
-
-/* ---- moving one ---- */
-
-static void
-unlink_ref(PyWeakReference *ref, PyWeakReference **list)
-{
-    if (*list == ref) {
-        *list = ref->wr_next;
-    }
-    if (ref->wr_prev != NULL) {
-        ref->wr_prev->wr_next = ref->wr_next;
-    }
-    if (ref->wr_next != NULL) {
-        ref->wr_next->wr_prev = ref->wr_prev;
-    }
-    ref->wr_prev = ref->wr_next = NULL;
-}
-
-/* At the end: the plain reference and the plain proxy that everybody shares are looked for
- * at the head. */
-static void
-link_ref(PyWeakReference *ref, PyWeakReference **list)
-{
-    PyWeakReference *last = *list;
-    if (last == NULL) {
-        *list = ref;
-        return;
-    }
-    while (last->wr_next != NULL) {
-        last = last->wr_next;
-    }
-    last->wr_next = ref;
-    ref->wr_prev = last;
-}
-
-/* The object keeps its identity, so all that refer to it follow; it has no reference to
- * what it means, so none is counted. */
-static void
-retarget(PyWeakReference *ref, PyObject *from, PyObject *to)
-{
-    unlink_ref(ref, weakrefs_of(from));
-    ref->wr_object = to;
-    ref->hash = -1;
-    link_ref(ref, weakrefs_of(to));
-}
+#include "same.h"
+#include "weaklist.h"
+#include "young.h"
 
 /* ---- which ones? ---- */
 
+/* weakref.WeakSet and its like, WeakMethod: references with a callback that belongs to the
+ * container or reference, not to whoever made the object. */
 static int
-collect_refs(const rs_idmap *map, rs_idmap *refs)
+is_librarys(const rs_session *s, PyObject *callback)
 {
+    PyObject *name;
+    if (!PyFunction_Check(callback)) {
+        return 0;
+    }
+    name = PyDict_GetItemWithError(PyFunction_GET_GLOBALS(callback),
+                                   s->st->names.__name__);
+    return rs_text_equals(name, "weakref") || rs_text_equals(name, "_weakrefset");
+}
+
+/* A definition goes on living, so its finalizers wait. An instance that the body made a
+ * second time goes: what its class does then (close a file, end a thread) has to be done
+ * for that very instance. */
+static int
+is_to_follow(const rs_session *s, const PyWeakReference *ref, PyObject *from)
+{
+    PyObject *callback = ref->wr_callback;
+    return callback == NULL || PyType_Check(from) || PyFunction_Check(from) ||
+           is_librarys(s, callback);
+}
+
+int
+rs_weakrefs_collect(const rs_young *young, rs_idmap *refs)
+{
+#ifndef RS_WITHOUT_CURE_17
     Py_ssize_t pos = 0;
     PyObject *from, *to;
-    while (rs_idmap_next(map, &pos, &from, &to)) {
-        PyWeakReference **list = weakrefs_of(from);
-        if (list == NULL || weakrefs_of(to) == NULL) {
+    while (rs_idmap_next(&young->map, &pos, &from, &to)) {
+        PyWeakReference **list = rs_weaklist_of(from);
+        if (list == NULL || rs_weaklist_of(to) == NULL) {
             continue;
         }
         for (PyWeakReference *ref = *list; ref != NULL; ref = ref->wr_next) {
-            if (rs_idmap_set(refs, (PyObject *)ref, from) < 0) {
+            if (is_to_follow(young->s, ref, from) &&
+                rs_idmap_set(refs, (PyObject *)ref, (PyObject *)ref) < 0) {
                 return -1;
             }
         }
     }
+#else
+    (void)young;
+    (void)refs;
+    (void)is_to_follow;
+#endif
     return 0;
 }
 
-typedef struct {
-    rs_refcounts counts;
-    rs_idmap *interval;
-} weak_arg;
+/* ---- who refers to them? ---- */
 
-static int
-visit_holder(PyObject *op, void *arg)
+Py_ssize_t
+rs_weakref_registrations(PyObject *ref, const rs_idmap *interval)
 {
-    weak_arg *weak = arg;
-    rs_refcounts_add(&weak->counts, op);
-    return rs_idmap_set(weak->interval, op, op) < 0 ? -1 : 1;
-}
-
-/* How many bases that are not young have this class in their __subclasses__(), which are
- * weak references too: the plain one that everybody shares. */
-static Py_ssize_t
-registrations(PyObject *donor, const rs_idmap *interval)
-{
-    PyObject *key, *bases;
+    PyObject *key, *bases, *donor;
     Py_ssize_t n = 0;
-    if (!PyType_Check(donor)) {
+    if (!PyWeakref_CheckRefExact(ref) ||
+        ((PyWeakReference *)ref)->wr_callback != NULL) {
+        return 0;
+    }
+    donor = rs_weakref_referent(ref);
+    if (donor == NULL || !PyType_Check(donor)) {
         return 0;
     }
     key = PyLong_FromVoidPtr(donor);
@@ -117,61 +87,24 @@ registrations(PyObject *donor, const rs_idmap *interval)
     return n;
 }
 
-static int
-is_plain_ref(PyWeakReference *ref)
-{
-    return PyWeakref_CheckRefExact((PyObject *)ref) && ref->wr_callback == NULL;
-}
-
-/* Is every reference to this weak reference from a young object? */
-static int
-is_young_ref(PyObject *op, PyObject *from, Py_ssize_t counted, const weak_arg *weak,
-             const rs_session *s)
-{
-    PyWeakReference *ref = (PyWeakReference *)op;
-    Py_ssize_t explained = counted + 1; /* key of the map of references */
-    if (is_plain_ref(ref)) {
-        explained += registrations(from, weak->interval);
-    }
-    explained += 2 * rs_idmap_has(weak->interval, op);
-    explained += rs_session_holds_by_index(s, op);
-    return Py_REFCNT(op) <= explained;
-}
+/* ---- at once ---- */
 
 int
 rs_retarget_weakrefs(rs_young *young, rs_idmap *changed)
 {
-#ifdef RS_WITHOUT_CURE_17
-    (void)young;
-    (void)changed;
-    return 0;
-#else
-    rs_idmap refs = {0}, interval = {0};
-    weak_arg weak = {{NULL, NULL}, &interval};
-    int result = -1;
-    if (collect_refs(&young->map, &refs) < 0 ||
-        rs_refcounts_init(&weak.counts, &refs) < 0) {
-        goto done;
-    }
-    if (refs.used != 0 && rs_heap_interval(young->s, visit_holder, &weak) < 0) {
-        goto done;
-    }
-    rs_session_visit_lists(young->s, rs_refcounts_one, &weak.counts);
-    for (Py_ssize_t i = 0; i < refs.used; i++) {
-        PyObject *ref = refs.entries[i].key, *from = refs.entries[i].value;
-        if (!is_young_ref(ref, from, weak.counts.n[i], &weak, young->s)) {
-            continue;
-        }
-        retarget((PyWeakReference *)ref, from, rs_idmap_get(&young->map, from));
-        if (rs_idmap_set(changed, ref, ref) < 0) {
-            goto done;
+    rs_idmap refs = {0};
+    Py_ssize_t pos = 0;
+    PyObject *ref;
+    int result = rs_weakrefs_collect(young, &refs);
+    while (result == 0 && rs_idmap_next(&refs, &pos, &ref, NULL)) {
+        PyObject *from = rs_weakref_referent(ref);
+        if (from != NULL && !rs_idmap_has(&young->s->late, ref)) {
+            Py_hash_t hash = -1;
+            rs_weaklist_move(ref, from, rs_idmap_get(&young->map, from), &hash);
+            rs_weaklist_rehash(ref, hash);
+            result = rs_idmap_set(changed, ref, ref);
         }
     }
-    result = 0;
-done:
-    rs_refcounts_clear(&weak.counts);
-    rs_idmap_clear(&interval);
     rs_idmap_clear(&refs);
     return result;
-#endif
 }

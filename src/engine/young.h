@@ -1,7 +1,8 @@
 /* young.h -- what redirect.c and leftovers.c have in common: which young objects are
  * holders, and which are the donors' own parts.
  * Owns:     nothing that outlives the structure.
- * Provides: rs_young_open, rs_young_close, rs_retarget_weakrefs, rs_rehash.
+ * Provides: rs_young_open, rs_young_close, rs_weakrefs_collect,
+ *           rs_weakref_registrations, rs_retarget_weakrefs, rs_rehash.
  * Depends:  session.h, heap.h, holder.h.
  * Threads:  the GIL is held.
  * Invariants:
@@ -27,8 +28,16 @@ void rs_young_close(rs_young *young);
 /* 1 if `op` is one of the donors' own parts. */
 int rs_young_is_part(const rs_young *young, PyObject *op);
 
-/* weakrefs.c. Weak references to donors mean the live objects from now on, if all that
- * refer to them is young. They are added to `changed`: their hash is another now. */
+/* weakrefs.c. Adds the weak references to donors that have to mean the live objects. 0 or
+ * -1. */
+int rs_weakrefs_collect(const rs_young *young, rs_idmap *refs);
+
+/* How many bases that are not in `interval` know the class that `ref` means as a subclass:
+ * by the plain reference that everybody shares. 0 for any other object. */
+Py_ssize_t rs_weakref_registrations(PyObject *ref, const rs_idmap *interval);
+
+/* Those of them that are not late.h's mean the live objects from now on. They are added to
+ * `changed`: their hash is another now. 0 or -1. */
 int rs_retarget_weakrefs(rs_young *young, rs_idmap *changed);
 
 /* rehash.c. Sets and dicts that find the `changed` objects by hash are rebuilt. What has

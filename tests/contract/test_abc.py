@@ -1,7 +1,9 @@
 """Abstract base classes."""
 
+import _abc
 import abc
 import collections.abc
+import gc
 
 import pytest
 from livefolder import no_donors_left, text
@@ -150,3 +152,19 @@ def test_abstract_property_and_classmethod(live):
     assert m.Base.__abstractmethods__ == {"p", "c"}
     made = type(m.Base)("Made", (m.Base,), {"p": 1, "c": 2})
     assert made().p == 1
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["again", "new"])
+def test_registered_with_a_class_of_another_module(live, before):
+    lib = live.module("lib", "import abc\nclass A(abc.ABC): pass\n")
+    source = "import lib\nclass K: x = 1\n"
+    registered = source + "lib.A.register(K)\nassert issubclass(K, lib.A)\n"
+    m = live.module("m", registered if before else source)
+    instance = m.K()
+    assert isinstance(instance, lib.A) is before
+    for number in (2, 3):
+        live.update("m", registered.replace("1", str(number)))
+        gc.collect()
+        assert isinstance(instance, lib.A)
+        assert not issubclass(int, lib.A)
+    assert {ref() for ref in _abc._get_dump(lib.A)[0]} == {m.K}

@@ -259,19 +259,7 @@ WEAK = {
 }
 
 
-# docs/limits.md, "Limits without a code": known, and the first thing to mend.
-weak_in_live = pytest.mark.xfail(
-    strict=True, reason="weak references to donors in live containers die with them"
-)
-DYING = {"WeakValueDictionary", "list of references", "dict of references"}
-equal_twice = pytest.mark.xfail(
-    strict=True, reason="a tuple of donors in a live set is an equal element of its own"
-)
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(k, marks=weak_in_live if k in DYING else ()) for k in WEAK]
-)
+@pytest.mark.parametrize("kind", WEAK)
 def test_weak_registrations_in_other_modules(live, kind):
     container, registration, content = WEAK[kind]
     lib = live.module("lib", f"import weakref\nR = {container}\n")
@@ -287,7 +275,6 @@ def test_weak_registrations_in_other_modules(live, kind):
         assert len(lib.R) == 2, "a registration that ran again is no second one"
 
 
-@weak_in_live
 def test_weak_methods_and_proxies_in_other_modules(live):
     lib = live.module("lib", "import weakref\nMETHODS, PROXIES = [], []\n")
     source = """\
@@ -317,7 +304,6 @@ COMPOUND = {
 }
 
 
-@equal_twice
 @pytest.mark.parametrize("kind", COMPOUND)
 def test_compound_registrations_in_other_modules(live, kind):
     container, registration = COMPOUND[kind]
