@@ -1,209 +1,46 @@
 #include "maker.h"
 
+#include "imports.h"
 #include "match.h"
 #include "quiet.h"
+#include "stops.h"
 
-/* Stands in for the metaclass in one class statement: __build_class__ resolves the bases
- * and runs the body, then calls this one to make the class. */
-typedef struct {
-    PyObject_HEAD
-    rs_session *session;
-    rs_unit *unit;           /* borrowed: good while the class statement runs */
-    PyObject *body;          /* the function of the class body */
-    PyObject *explicit;      /* metaclass=, or NULL */
-    PyTypeObject *metaclass; /* what makes the class, once that is known */
-    PyObject *stops;         /* list of classes, see make_stop */
-    Py_ssize_t stop_refs;    /* references that a fresh stop has */
-    int told;                /* the notice about class keywords was given */
-} maker;
-
-static int
-needs_quiet(const rs_session *s, PyObject *bases)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bases); i++) {
-        PyObject *base = PyTuple_GET_ITEM(bases, i);
-        PyObject *mro = PyType_Check(base) ? RS_TYPE(base)->tp_mro : NULL;
-        for (Py_ssize_t k = 0; mro != NULL && k < PyTuple_GET_SIZE(mro); k++) {
-            if (rs_quiet_classify(s, RS_TYPE(PyTuple_GET_ITEM(mro, k))) ==
-                RS_INIT_QUIET) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* ---- stops ----
- * type.__new__ calls super(cls, cls).__init_subclass__(). So while the class is made its
- * mro has a stop in front of each run of classes whose hooks are to be quiet:
- *
- *     donor -> young, fires -> STOP -> live, quiet -> live, quiet -> Generic, fires -> object
- *                               '------------------------------------^
- */
-
-/* The first class behind `stop` in the mro that fires, or NULL. Borrowed. */
-static PyTypeObject *
-find_next(const rs_session *s, PyObject *mro, PyObject *stop)
-{
-    Py_ssize_t i = 0, n = PyTuple_GET_SIZE(mro);
-    while (i < n && PyTuple_GET_ITEM(mro, i) != stop) {
-        i++;
-    }
-    for (i++; i < n; i++) {
-        PyTypeObject *type = RS_TYPE(PyTuple_GET_ITEM(mro, i));
-        if (rs_quiet_classify(s, type) == RS_INIT_FIRES) {
-            return type;
-        }
-    }
-    return NULL;
-}
-
-static int
-tell_keywords(maker *m, PyObject *kwargs)
-{
-    PyObject *code = PyFunction_GetCode(m->body);
-    PyObject *names;
-    int result;
-    if (m->told || kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0) {
-        return 0;
-    }
-    m->told = 1;
-    names = PyDict_Keys(kwargs);
-    if (names == NULL) {
-        return -1;
-    }
-    result = rs_notice(
-        m->session, "RSL607", m->unit, RS_CODE(code)->co_qualname,
-        RS_CODE(code)->co_firstlineno,
-        "class keywords %R reached no __init_subclass__: that of a base "
-        "class outside the update ran when the class was first made, and "
-        "doesn't run again",
-        names);
-    Py_DECREF(names);
-    return result;
-}
-
-/* __init_subclass__ of a stop; self: (maker, number of the stop), args: (cls,). */
-static PyObject *
-stop_init_subclass(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    maker *m = (maker *)PyTuple_GET_ITEM(self, 0);
-    Py_ssize_t i = PyLong_AsSsize_t(PyTuple_GET_ITEM(self, 1));
-    PyObject *cls, *stop, *hook, *bound, *result;
-    PyTypeObject *next;
-    if (PyTuple_GET_SIZE(args) != 1 || !PyType_Check(PyTuple_GET_ITEM(args, 0)) ||
-        m->stops == NULL || i >= PyList_GET_SIZE(m->stops)) {
-        Py_RETURN_NONE; /* kept somewhere after the class was made */
-    }
-    cls = PyTuple_GET_ITEM(args, 0);
-    stop = PyList_GET_ITEM(m->stops, i);
-    if (tell_keywords(m, kwargs) < 0) {
-        return NULL;
-    }
-    next = find_next(m->session, RS_TYPE(cls)->tp_mro, stop);
-    if (next == NULL) {
-        Py_RETURN_NONE;
-    }
-    hook = rs_class_get(next, m->session->st->names.__init_subclass__);
-    bound = Py_TYPE(hook)->tp_descr_get != NULL
-                ? Py_TYPE(hook)->tp_descr_get(hook, NULL, cls)
-                : Py_NewRef(hook);
-    result = bound != NULL ? PyObject_CallNoArgs(bound) : NULL;
-    Py_XDECREF(bound);
-    return result;
-}
-
-static PyObject *metaclass_mro(PyObject *self, PyObject *args);
-
-static PyMethodDef inner_methods[] = {
-    {"__init_subclass__", (PyCFunction)(void (*)(void))stop_init_subclass,
-     METH_VARARGS | METH_KEYWORDS, NULL},
-    {"mro", metaclass_mro, METH_VARARGS, NULL},
-};
-
-/* A new class that only has the __init_subclass__ above. */
-static int
-make_stop(maker *m)
-{
-    int result = -1;
-    /* owned */
-    PyObject *self = NULL, *func = NULL, *method = NULL, *stop = NULL;
-
-    self = Py_BuildValue("(On)", m, PyList_GET_SIZE(m->stops));
-    func = self != NULL ? PyCFunction_New(&inner_methods[0], self) : NULL;
-    method = func != NULL ? PyClassMethod_New(func) : NULL;
-    if (method != NULL) {
-        stop = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){s:(),s:O}",
-                                     "object", "__slots__", "__init_subclass__",
-                                     method);
-    }
-    if (stop != NULL) {
-        m->stop_refs = Py_REFCNT(stop);
-        result = PyList_Append(m->stops, stop);
-    }
-    Py_XDECREF(self);
-    Py_XDECREF(func);
-    Py_XDECREF(method);
-    Py_XDECREF(stop);
-    return result;
-}
+/* In the namespace of a decorated class until its module has run; no identifier, so it
+ * means nothing to whoever goes through that. */
+#define MARK "resoul: a copy of this class is made quietly"
 
 /* `mro` of the temporary metaclass; self: the maker, args: (cls,). */
 static PyObject *
 metaclass_mro(PyObject *self, PyObject *args)
 {
-    maker *m = (maker *)self;
-    Py_ssize_t n = 0;
-    int stopped = 0;
+    rs_maker *m = (rs_maker *)self;
     /* owned */
     PyObject *mro = NULL, *order = NULL, *real = NULL;
 
     real = PyObject_GetAttr((PyObject *)m->metaclass, m->session->st->names.mro);
     mro = real != NULL ? PyObject_Call(real, args, NULL) : NULL;
     order = mro != NULL ? PySequence_List(mro) : NULL;
-    for (Py_ssize_t i = 1; order != NULL && i < PyList_GET_SIZE(order); i++) {
-        PyObject *type = PyList_GET_ITEM(order, i);
-        rs_init_kind kind = PyType_Check(type)
-                                ? rs_quiet_classify(m->session, RS_TYPE(type))
-                                : RS_INIT_NONE;
-        if (kind == RS_INIT_QUIET && !stopped) {
-            if ((n == PyList_GET_SIZE(m->stops) && make_stop(m) < 0) ||
-                PyList_Insert(order, i, PyList_GET_ITEM(m->stops, n)) < 0) {
-                Py_CLEAR(order);
-                break;
-            }
-            n++;
-            i++;
-        }
-        if (kind != RS_INIT_NONE) {
-            stopped = kind == RS_INIT_QUIET;
-        }
+    if (order != NULL && rs_stops_add(m, order, 0) < 0) {
+        Py_CLEAR(order);
     }
     Py_XDECREF(real);
     Py_XDECREF(mro);
     return order;
 }
 
+static PyMethodDef mro_method[] = {
+    {"mro", metaclass_mro, METH_VARARGS, NULL},
+};
+
 /* ---- making a class ---- */
 
-/* A class that isn't needed any more is a cycle, and the collector is off: take it apart,
- * unless somebody has got hold of it. */
-static void
-dispose(PyObject *type, Py_ssize_t refs)
-{
-    if (Py_REFCNT(type) <= refs) {
-        Py_TYPE(type)->tp_clear(type);
-    }
-    Py_DECREF(type);
-}
-
 static PyObject *
-make_metaclass(maker *m)
+make_metaclass(rs_maker *m)
 {
     PyTypeObject *real = m->metaclass;
     PyObject *result = NULL;
     /* owned */
-    PyObject *func = PyCFunction_New(&inner_methods[1], (PyObject *)m);
+    PyObject *func = PyCFunction_New(&mro_method[0], (PyObject *)m);
     PyObject *method = func != NULL ? PyInstanceMethod_New(func) : NULL;
     PyObject *name = PyType_GetName(real);
     PyObject *module = PyObject_GetAttr((PyObject *)real,
@@ -225,7 +62,7 @@ make_metaclass(maker *m)
 
 /* The class as it would be without the detour: its metaclass, its mro. */
 static int
-normalise(maker *m, PyObject *cls, PyObject *temporary)
+normalise(rs_maker *m, PyObject *cls, PyObject *temporary)
 {
     PyTypeObject *type = RS_TYPE(cls);
     PyObject *bases = Py_NewRef(type->tp_bases);
@@ -241,7 +78,7 @@ normalise(maker *m, PyObject *cls, PyObject *temporary)
 }
 
 static PyObject *
-make_quietly(maker *m, PyObject *args, PyObject *kwargs)
+make_quietly(rs_maker *m, PyObject *args, PyObject *kwargs)
 {
     Py_ssize_t refs;
     PyObject *cls;
@@ -257,11 +94,8 @@ make_quietly(maker *m, PyObject *args, PyObject *kwargs)
         normalise(m, cls, temporary) < 0) {
         Py_CLEAR(cls);
     }
-    for (Py_ssize_t i = 0; m->stops != NULL && i < PyList_GET_SIZE(m->stops); i++) {
-        dispose(Py_NewRef(PyList_GET_ITEM(m->stops, i)), m->stop_refs + 1);
-    }
-    Py_CLEAR(m->stops);
-    dispose(temporary, refs);
+    rs_stops_drop(m);
+    rs_stops_dispose(temporary, refs);
     return cls;
 }
 
@@ -286,7 +120,7 @@ find_metaclass(PyObject *explicit, PyObject *bases)
 
 /* args: (name, bases, ...). Sets m->metaclass; the bases or NULL with an exception. */
 static PyObject *
-take_bases(maker *m, PyObject *args)
+take_bases(rs_maker *m, PyObject *args)
 {
     PyObject *bases = PyTuple_GET_SIZE(args) >= 2 ? PyTuple_GET_ITEM(args, 1) : NULL;
     if (bases == NULL || !PyTuple_Check(bases)) {
@@ -301,7 +135,7 @@ take_bases(maker *m, PyObject *args)
 static PyObject *
 maker_prepare(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    maker *m = (maker *)self;
+    rs_maker *m = (rs_maker *)self;
     PyObject *prepare, *result;
     if (take_bases(m, args) == NULL) {
         return NULL;
@@ -322,44 +156,136 @@ maker_prepare(PyObject *self, PyObject *args, PyObject *kwargs)
 static PyObject *
 maker_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    maker *m = (maker *)self;
+    rs_maker *m = (rs_maker *)self;
     PyObject *bases = take_bases(m, args);
     if (bases == NULL) {
         return NULL;
     }
-    if (needs_quiet(m->session, bases)) {
+    if (rs_stops_needed(m->session, bases)) {
         return make_quietly(m, args, kwargs);
     }
     return PyObject_Call((PyObject *)m->metaclass, args, kwargs);
 }
 
+/* ---- copies ----
+ * dataclass(slots=True) and its like make a second class, by a call of the metaclass with a
+ * copy of the first one's namespace. The maker is in that, and hears of it. */
+
+/* __set_name__(copy, name): type.__new__ calls it right before __init_subclass__. */
+static PyObject *
+maker_set_name(PyObject *self, PyObject *args)
+{
+    rs_maker *m = (rs_maker *)self;
+    rs_session *s = m->session;
+    PyObject *copy, *name, *dict;
+    int result;
+    if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &copy, &name)) {
+        return NULL;
+    }
+    dict = PyType_GetDict(RS_TYPE(copy));
+    result = PyDict_DelItem(dict, name);
+    Py_DECREF(dict);
+    PyType_Modified(RS_TYPE(copy));
+    if (result < 0) {
+        return NULL;
+    }
+    if (!rs_imports_mine(s)) {
+        Py_RETURN_NONE;
+    }
+    m->copied = 1;
+    if (rs_idmap_set(&s->quiet, copy, m->live) < 0 ||
+        rs_idmap_set(&s->born, copy, copy) < 0 || rs_quiet_hide(s, copy) < 0) {
+        return NULL;
+    }
+    if (m->real_mro == NULL && rs_stops_needed(s, RS_TYPE(copy)->tp_bases) &&
+        rs_stops_enter(m, RS_TYPE(copy)) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* The line of a decorated class statement is not the first of its body's code. */
+static int
+is_decorated(const rs_maker *m)
+{
+    PyFrameObject *frame = PyEval_GetFrame();
+    return frame != NULL && PyFrame_GetLineNumber(frame) !=
+                                RS_CODE(PyFunction_GetCode(m->body))->co_firstlineno;
+}
+
+static int
+mark(rs_maker *m, PyObject *cls)
+{
+    PyObject *dict;
+    int result;
+    if (!PyType_Check(cls) || !is_decorated(m) || !rs_imports_mine(m->session)) {
+        return 0;
+    }
+    dict = PyType_GetDict(RS_TYPE(cls));
+    result = PyDict_SetItemString(dict, MARK, (PyObject *)m);
+    Py_DECREF(dict);
+    return result;
+}
+
+int
+rs_maker_unmark(rs_session *s)
+{
+    Py_ssize_t pos = 0;
+    PyObject *cls;
+    while (rs_idmap_next(&s->quiet, &pos, &cls, NULL)) {
+        PyObject *dict = PyType_GetDict(RS_TYPE(cls));
+        PyObject *m = Py_XNewRef(PyDict_GetItemString(dict, MARK));
+        int result = 0;
+        if (m != NULL && Py_IS_TYPE(m, RS_TYPE(s->st->Maker_Type))) {
+            rs_stops_drop((rs_maker *)m);
+            result = PyDict_DelItemString(dict, MARK);
+            if (result == 0 && ((rs_maker *)m)->copied) {
+                result = rs_idmap_set(&s->quiet, cls, Py_None);
+            }
+            PyType_Modified(RS_TYPE(cls));
+        }
+        Py_XDECREF(m);
+        Py_DECREF(dict);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the type ---- */
+
 static int
 maker_traverse(PyObject *self, visitproc visit, void *arg)
 {
-    maker *m = (maker *)self;
+    rs_maker *m = (rs_maker *)self;
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(m->session);
     Py_VISIT(m->body);
     Py_VISIT(m->explicit);
     Py_VISIT(m->metaclass);
     Py_VISIT(m->stops);
+    Py_VISIT(m->live);
+    Py_VISIT(m->real_mro);
     return 0;
 }
 
 static int
 maker_clear(PyObject *self)
 {
-    maker *m = (maker *)self;
+    rs_maker *m = (rs_maker *)self;
     Py_CLEAR(m->stops);
     Py_CLEAR(m->body);
     Py_CLEAR(m->explicit);
+    Py_CLEAR(m->live);
+    Py_CLEAR(m->real_mro);
     return 0;
 }
 
 static void
 maker_dealloc(PyObject *self)
 {
-    maker *m = (maker *)self;
+    rs_maker *m = (rs_maker *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     maker_clear(self);
@@ -372,6 +298,7 @@ maker_dealloc(PyObject *self)
 static PyMethodDef maker_methods[] = {
     {"__prepare__", (PyCFunction)(void (*)(void))maker_prepare,
      METH_VARARGS | METH_KEYWORDS, NULL},
+    {"__set_name__", maker_set_name, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -389,7 +316,7 @@ rs_maker_type(void)
     };
     PyType_Spec spec = {
         .name = "resoul._engine.Maker",
-        .basicsize = sizeof(maker),
+        .basicsize = sizeof(rs_maker),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
                  Py_TPFLAGS_DISALLOW_INSTANTIATION,
         .slots = slots,
@@ -399,14 +326,15 @@ rs_maker_type(void)
 
 /* Calls __build_class__ with a maker in the place of the metaclass. */
 PyObject *
-rs_maker_build(rs_session *s, rs_unit *u, PyObject *args, PyObject *kwargs)
+rs_maker_build(rs_session *s, rs_unit *u, PyObject *live, PyObject *args,
+               PyObject *kwargs)
 {
-    maker *m;
+    rs_maker *m;
     PyObject *result = NULL;
     /* owned */
     PyObject *changed = kwargs != NULL ? PyDict_Copy(kwargs) : PyDict_New();
 
-    m = changed != NULL ? PyObject_GC_New(maker, RS_TYPE(s->st->Maker_Type)) : NULL;
+    m = changed != NULL ? PyObject_GC_New(rs_maker, RS_TYPE(s->st->Maker_Type)) : NULL;
     if (m == NULL) {
         Py_XDECREF(changed);
         return NULL;
@@ -419,9 +347,15 @@ rs_maker_build(rs_session *s, rs_unit *u, PyObject *args, PyObject *kwargs)
     m->stops = NULL;
     m->stop_refs = 0;
     m->told = 0;
+    m->live = Py_NewRef(live);
+    m->real_mro = NULL;
+    m->copied = 0;
     PyObject_GC_Track(m);
     if (PyDict_SetItemString(changed, "metaclass", (PyObject *)m) == 0) {
         result = PyObject_Call(s->real_build_class, args, changed);
+    }
+    if (result != NULL && mark(m, result) < 0) {
+        Py_CLEAR(result);
     }
     Py_DECREF(changed);
     Py_DECREF(m);

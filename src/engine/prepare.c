@@ -7,6 +7,7 @@
 #include "imports.h"
 #include "leaks.h"
 #include "lock.h"
+#include "maker.h"
 #include "quiet.h"
 #include "scratch.h"
 #include "source.h"
@@ -107,7 +108,7 @@ rs_prepare(rs_session *s, PyObject *modules)
     if (rs_heap_begin(s) < 0 || rs_scratch_open(s) < 0) {
         goto done;
     }
-    if (run_redirected(s) < 0 || empty_typing_caches() < 0) {
+    if (run_redirected(s) < 0 || rs_maker_unmark(s) < 0 || empty_typing_caches() < 0) {
         goto done;
     }
     rs_session_breathe(s);

@@ -121,10 +121,10 @@ show(rs_session *s, PyObject *cls)
 int
 rs_quiet_settle(rs_session *s)
 {
-    PyObject *donor;
+    PyObject *donor, *live;
     Py_ssize_t pos = 0;
-    while (rs_idmap_next(&s->quiet, &pos, &donor, NULL)) {
-        if (!rs_idmap_has(&s->map, donor) && show(s, donor) < 0) {
+    while (rs_idmap_next(&s->quiet, &pos, &donor, &live)) {
+        if (live != Py_None && !rs_idmap_has(&s->map, donor) && show(s, donor) < 0) {
             return -1;
         }
     }
@@ -148,7 +148,7 @@ build_donor(rs_session *s, rs_unit *u, PyTypeObject *live, PyObject *args,
 #ifdef RS_WITHOUT_CURE_16
     with_maker = 0;
 #endif
-    donor = with_maker ? rs_maker_build(s, u, args, kwargs)
+    donor = with_maker ? rs_maker_build(s, u, kept, args, kwargs)
                        : PyObject_Call(s->real_build_class, args, kwargs);
     if (donor != NULL && PyType_Check(donor) && rs_imports_mine(s)) {
         int result = rs_idmap_set(&s->quiet, donor, kept);

@@ -84,7 +84,8 @@ struct rs_session {
 
     rs_idmap young;     /* what was made while preparing: object -> itself */
     rs_idmap map;       /* donor -> live */
-    rs_idmap quiet;     /* donor class -> live class it was created for (quiet.c) */
+    rs_idmap quiet;     /* donor class -> live class it was created for (quiet.c); None:
+                           a decorator made another one of it, which stands for it */
     rs_idmap born;      /* class made by a body -> itself (quiet.c) */
     rs_idmap old_codes; /* old code -> new code (codes.h) */
     rs_idmap claimed;   /* live definition -> donor that it was first paired with */

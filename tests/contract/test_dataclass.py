@@ -1,6 +1,7 @@
 """Dataclasses: fields and everything that is generated from them follow the source."""
 
 import dataclasses
+import gc
 import pickle
 
 import pytest
@@ -235,3 +236,86 @@ def test_dataclass_that_did_not_change(live):
     m = live.module("m", POINT)
     assert not live.reload("m")
     assert m.Point(1) == m.Point(1, 2)
+
+
+BASES = """
+class Base:
+    made = []
+    def __init_subclass__(cls, **keywords): Base.made.append((cls.__qualname__, keywords))
+class Quiet: pass
+"""
+WITH_SLOTS = """
+import base
+from dataclasses import dataclass
+class Young:
+    seen = []
+    def __init_subclass__(cls, **keywords):
+        Young.seen.append(cls.__name__)
+        super().__init_subclass__(**keywords)
+@dataclass(slots=True)
+class A(base.Base, word="x"):
+    x: int = 1
+    def get(self): return self.x
+@dataclass(slots=True)
+class B(Young, base.Quiet, base.Base):
+    x: int = 1
+@dataclass(slots=True)
+class C(base.Quiet):
+    x: int = 1
+"""
+
+
+def test_the_class_with_slots_is_made_quietly_too(live):
+    base = live.module("base", BASES)
+    m = live.module("m", WITH_SLOTS)
+    instance = m.A()
+    base.Base.made.clear()
+    for value in (2, 3):
+        update = live.update("m", WITH_SLOTS.replace("= 1", f"= {value}"))
+        assert base.Base.made == []
+        assert m.Young.seen == ["B", "B"]
+        assert m.A.__mro__ == (m.A, base.Base, object)
+        assert m.B.__mro__ == (m.B, m.Young, base.Quiet, base.Base, object)
+        assert [cls for cls in base.Quiet.__subclasses__() if cls is m.B or cls is m.C]
+        assert m.A().x == m.B().x == m.C().x == value
+        assert instance.x == m.A.get(instance) == 1
+        assert type(instance) is m.A
+        assert {n.code for n in update.warnings} <= {"RSL607"}
+    gc.collect()
+    assert set(base.Base.__subclasses__()) == {m.A, m.B}
+    assert set(base.Quiet.__subclasses__()) == {m.B, m.C}
+
+
+def test_what_a_body_sees_while_it_runs(live):
+    base = live.module("base", BASES + "SEEN = []\n")
+    source = WITH_SLOTS + (
+        "base.SEEN.append((len(base.Base.__subclasses__()), A.__mro__[1:]))\n"
+        "base.SEEN.append([n for c in (A, B, C) for n in vars(c) if not n.isidentifier()])\n"
+    )
+    live.module("m", source)
+    gc.collect()  # CPython shows the first classes until then
+    live.update("m", source + "X = 1\n")
+    assert base.SEEN[2:] == [(2, (base.Base, object)), []]
+
+
+def test_a_decorator_that_copies_and_keeps_both(live):
+    base = live.module("base", BASES + "COPIES = []\n")
+    source = """
+import base
+def copied(cls):
+    names = {n: v for n, v in vars(cls).items() if n not in ("__dict__", "__weakref__")}
+    base.COPIES.append(type(cls)(cls.__name__ + "Copy", cls.__bases__, names))
+    return cls
+@copied
+class A(base.Base): x = 1
+"""
+    m = live.module("m", source)
+    base.Base.made.clear()
+    live.update("m", source.replace("x = 1", "x = 2; y = 1"))
+    assert base.Base.made == []
+    assert [c.__name__ for c in base.COPIES] == ["ACopy", "ACopy"]
+    assert set(base.Base.__subclasses__()) == {m.A, *base.COPIES}
+    assert "y" in vars(base.COPIES[1])
+    assert [
+        n for c in (m.A, *base.COPIES) for n in vars(c) if not n.isidentifier()
+    ] == []
