@@ -99,7 +99,8 @@ timeout_error(rs_session *s, PyObject *exc)
     PyObject *message = NULL, *error = NULL;
     if (seconds != NULL) {
         message = PyUnicode_FromFormat(
-            "the body of a module was still running after %S s (timeout=)", seconds);
+            "%s was still running after %S s (timeout=)",
+            s->journal.committed ? "a statement" : "the body of a module", seconds);
     }
     if (message != NULL) {
         error = PyObject_CallOneArg(PyExc_TimeoutError, message);
@@ -130,13 +131,14 @@ describe_exception(PyObject *exc)
     return result;
 }
 
-int
-rs_prepare_error(rs_session *s, const rs_unit *unit)
+/* Either: "preparing m failed at m.py:2: ValueError: x". */
+static int
+raise_error(rs_session *s, const rs_unit *unit, const char *doing, const char *outcome)
 {
     PyObject *place = NULL, *what = NULL, *message = NULL, *error = NULL;
     PyObject *exc = PyErr_GetRaisedException();
     if (exc == NULL) {
-        PyErr_SetString(PyExc_SystemError, "rs_prepare_error without an exception");
+        PyErr_SetString(PyExc_SystemError, "a failure without an exception");
         exc = PyErr_GetRaisedException();
     }
     if (PyErr_GivenExceptionMatches(exc, s->st->PrepareError)) {
@@ -152,10 +154,10 @@ rs_prepare_error(rs_session *s, const rs_unit *unit)
     place = describe_place(s, exc, &unit);
     what = place != NULL ? describe_exception(exc) : NULL;
     if (what != NULL) {
-        message = unit != NULL
-                      ? PyUnicode_FromFormat("preparing %U failed at %U: %U",
-                                             unit->name, place, what)
-                      : PyUnicode_FromFormat("preparing failed at %U: %U", place, what);
+        message = unit != NULL ? PyUnicode_FromFormat("%s %U failed at %U: %U%s", doing,
+                                                      unit->name, place, what, outcome)
+                               : PyUnicode_FromFormat("%s failed at %U: %U%s", doing,
+                                                      place, what, outcome);
     }
     if (message != NULL) {
         error = PyObject_CallOneArg(s->st->PrepareError, message);
@@ -170,4 +172,17 @@ rs_prepare_error(rs_session *s, const rs_unit *unit)
     Py_XDECREF(message);
     Py_DECREF(exc);
     return -1;
+}
+
+int
+rs_prepare_error(rs_session *s, const rs_unit *unit)
+{
+    return raise_error(s, unit, "preparing", "");
+}
+
+int
+rs_effects_error(rs_session *s, const rs_unit *unit)
+{
+    return raise_error(s, unit, "running changed statements of",
+                       "; the update was undone");
 }

@@ -1,6 +1,6 @@
-/* failure.h -- what went wrong while preparing, told with module, file and line.
+/* failure.h -- what went wrong in new code, told with module, file and line.
  * Owns:     nothing.
- * Provides: rs_prepare_error.
+ * Provides: rs_prepare_error, rs_effects_error.
  * Depends:  session.h.
  * Threads:  the updating thread. str() of the original exception may run Python code.
  */
@@ -13,5 +13,8 @@
  * line, with the original as its cause; st->PrepareTimeout becomes a TimeoutError. A
  * PrepareError stays as it is. `unit` may be NULL. Always returns -1. */
 int rs_prepare_error(rs_session *s, const rs_unit *unit);
+
+/* The same for what the statements that run after the commit raised (effects.h). */
+int rs_effects_error(rs_session *s, const rs_unit *unit);
 
 #endif

@@ -5,10 +5,9 @@
 #include "gcwatch.h"
 
 typedef struct rs_heap {
-    rs_gcwatch watch;    /* has marker a */
-    PyObject *b;         /* marker: a list, empty; NULL: still preparing */
-    PyObject *gc;        /* the module */
-    PyObject *threshold; /* what gc.get_threshold() said */
+    rs_gcwatch watch; /* has marker a */
+    PyObject *b;      /* marker: a list, empty; NULL: still preparing */
+    PyObject *gc;     /* the module */
 } rs_heap;
 
 /* ---- begin and end ---- */
@@ -33,15 +32,15 @@ static PyMethodDef collector_callback = {
 #define NEVER INT_MAX
 
 static PyObject *
-threshold_of(const rs_heap *heap)
+threshold_of(PyObject *gc)
 {
-    return PyObject_CallMethod(heap->gc, "get_threshold", NULL);
+    return PyObject_CallMethod(gc, "get_threshold", NULL);
 }
 
 static int
-set_threshold(const rs_heap *heap, PyObject *numbers)
+set_threshold(PyObject *gc, PyObject *numbers)
 {
-    PyObject *set = PyObject_GetAttrString(heap->gc, "set_threshold");
+    PyObject *set = PyObject_GetAttrString(gc, "set_threshold");
     PyObject *done = set != NULL ? PyObject_CallObject(set, numbers) : NULL;
     Py_XDECREF(set);
     Py_XDECREF(done);
@@ -49,17 +48,30 @@ set_threshold(const rs_heap *heap, PyObject *numbers)
 }
 
 static int
-hold_collector(rs_heap *heap)
+hold_collector(rs_session *s)
 {
+    rs_heap *heap = s->heap;
     PyObject *never = Py_BuildValue("(i)", NEVER);
     int result = -1;
+    s->gc_was_on = PyGC_IsEnabled();
     heap->gc = PyImport_ImportModule("gc");
-    heap->threshold = heap->gc != NULL ? threshold_of(heap) : NULL;
-    if (never != NULL && heap->threshold != NULL) {
-        result = set_threshold(heap, never);
+    Py_XSETREF(s->gc_threshold, heap->gc != NULL ? threshold_of(heap->gc) : NULL);
+    if (never != NULL && s->gc_threshold != NULL) {
+        result = set_threshold(heap->gc, never);
     }
     Py_XDECREF(never);
     return result;
+}
+
+static int
+restore_collector(const rs_session *s, PyObject *gc)
+{
+    if (s->gc_was_on) {
+        PyGC_Enable();
+    } else {
+        PyGC_Disable();
+    }
+    return set_threshold(gc, s->gc_threshold);
 }
 
 /* What bodies did to the collector stays if they succeeded. */
@@ -68,23 +80,20 @@ release_collector(const rs_heap *heap, const rs_session *s)
 {
     PyObject *now;
     int result = 0;
-    if (heap->threshold == NULL) {
+    if (s->gc_threshold == NULL) {
         return 0;
     }
-    now = threshold_of(heap);
+    if (!s->journal.committed) {
+        return restore_collector(s, heap->gc);
+    }
+    now = threshold_of(heap->gc);
     if (now == NULL) {
         return -1;
     }
-    if (!s->journal.committed ||
-        (PyTuple_Check(now) && PyLong_AsLong(PyTuple_GET_ITEM(now, 0)) == NEVER)) {
-        result = set_threshold(heap, heap->threshold);
+    if (PyTuple_Check(now) && PyLong_AsLong(PyTuple_GET_ITEM(now, 0)) == NEVER) {
+        result = set_threshold(heap->gc, s->gc_threshold);
     }
     Py_DECREF(now);
-    if (!s->journal.committed && s->gc_was_on) {
-        PyGC_Enable();
-    } else if (!s->journal.committed) {
-        PyGC_Disable();
-    }
     return result;
 }
 
@@ -96,8 +105,7 @@ rs_heap_begin(rs_session *s)
         PyErr_NoMemory();
         return -1;
     }
-    s->gc_was_on = PyGC_IsEnabled();
-    if (hold_collector(s->heap) < 0) {
+    if (hold_collector(s) < 0) {
         return -1;
     }
     return rs_gcwatch_begin(&s->heap->watch, (PyObject *)s, s->heap->gc,
@@ -120,8 +128,19 @@ rs_heap_end(rs_session *s)
     }
     Py_CLEAR(heap->b);
     Py_CLEAR(heap->gc);
-    Py_CLEAR(heap->threshold);
     PyMem_Free(heap);
+    PyErr_SetRaisedException(pending);
+}
+
+void
+rs_heap_undo(rs_session *s)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *gc = s->gc_threshold != NULL ? PyImport_ImportModule("gc") : NULL;
+    if (s->gc_threshold != NULL && (gc == NULL || restore_collector(s, gc) < 0)) {
+        PyErr_WriteUnraisable(s->update);
+    }
+    Py_XDECREF(gc);
     PyErr_SetRaisedException(pending);
 }
 

@@ -2,7 +2,7 @@
  * Owns:     the marker objects and the garbage collector's threshold while an update is
  *           prepared and planned (s->heap).
  * Provides: rs_heap_begin, rs_heap_young, rs_heap_end, rs_heap_interval, rs_heap_walk,
- *           rs_heap_functions, rs_heap_holds, rs_heap_count.
+ *           rs_heap_undo, rs_heap_functions, rs_heap_holds, rs_heap_count.
  * Depends:  session.h.
  * Threads:  the GIL is held; a walk runs no Python code.
  * Invariants:
@@ -31,6 +31,10 @@ int rs_heap_young(rs_session *s);
 /* Markers gone. The collector is as the bodies left it if s->journal is committed, else as
  * it was. Safe to call at any time, also twice; keeps a pending exception. */
 void rs_heap_end(rs_session *s);
+
+/* The committed update was taken back after rs_heap_end: the collector is as it was before
+ * the bodies ran. Keeps a pending exception. */
+void rs_heap_undo(rs_session *s);
 
 /* All that was made while preparing and is still there, also what is not in s->young; each
  * object once. 0 or -1. */

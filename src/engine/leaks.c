@@ -14,6 +14,8 @@
 
 struct rs_leaks {
     rs_session *s;
+    struct rs_leaks *before; /* the phase before this one, or NULL */
+    rs_leaks_phase phase;
     int recording;
     int ran_beside; /* another thread may have run while the bodies did */
     rs_reach reach; /* until the end */
@@ -23,6 +25,7 @@ struct rs_leaks {
     Py_ssize_t copied; /* elements, so far */
     rs_threads *threads;
     rs_idmap constants; /* of the units' code, where others have run */
+    rs_idmap named;     /* effects: what is under the names that they read */
 };
 
 /* ---- what bodies made ---------------------------------------------------------------- */
@@ -113,11 +116,19 @@ is_made(PyObject *op, void *arg)
     } else if (is_immediate(op)) {
         made = RS_MADE_HARDLY;
     }
+    if (leaks->phase == RS_LEAKS_EFFECTS && rs_idmap_has(&s->young, op)) {
+        return RS_MADE; /* the update brought it */
+    }
+    if (rs_idmap_has(&leaks->named, op)) {
+        made = RS_MADE_PERHAPS;
+    }
     if (PyFunction_Check(op)) {
         return RS_FUNCTION(op)->func_builtins == s->builtins ||
-                       rs_session_unit_by_scratch(s, PyFunction_GET_GLOBALS(op)) != NULL
+                       rs_session_unit_by_scratch(s, PyFunction_GET_GLOBALS(op)) !=
+                           NULL ||
+                       rs_idmap_has(&leaks->constants, PyFunction_GET_CODE(op))
                    ? RS_MADE
-                   : RS_MADE_NOT;
+                   : made;
     }
     if (PyMethod_Check(op)) {
         made = is_made(PyMethod_GET_FUNCTION(op), arg);
@@ -202,10 +213,10 @@ static void
 free_leaks(rs_session *s)
 {
     struct rs_leaks *leaks = s->leaks;
-    s->leaks = NULL;
     if (leaks == NULL) {
         return;
     }
+    s->leaks = leaks->before;
     rs_reach_clear(&leaks->reach);
     rs_writes_clear(&leaks->writes);
     for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
@@ -214,23 +225,28 @@ free_leaks(rs_session *s)
     PyMem_Free(leaks->snapshots);
     rs_threads_free(leaks->threads);
     rs_idmap_clear(&leaks->constants);
+    rs_idmap_clear(&leaks->named);
     PyMem_Free(leaks);
 }
 
 int
-rs_leaks_begin(rs_session *s)
+rs_leaks_begin(rs_session *s, rs_leaks_phase phase)
 {
     struct rs_leaks *leaks = PyMem_Calloc(1, sizeof(struct rs_leaks));
     if (leaks == NULL) {
         PyErr_NoMemory();
         return -1;
     }
+    assert(s->leaks == NULL || !s->leaks->recording); /* L6 */
     leaks->s = s;
+    leaks->phase = phase;
+    leaks->before = s->leaks;
     leaks->writes.watcher = -1;
     s->leaks = leaks;
     leaks->threads = rs_threads_mark();
     if (leaks->threads == NULL ||
-        rs_reach_open(&leaks->reach, s, &visitor, leaks) < 0 ||
+        rs_reach_open(&leaks->reach, s, phase == RS_LEAKS_EFFECTS, &visitor, leaks) <
+            0 ||
         rs_writes_open(&leaks->writes, s, leaks->reach.names) < 0) {
         free_leaks(s);
         return -1;
@@ -238,7 +254,8 @@ rs_leaks_begin(rs_session *s)
     leaks->recording = 1;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (rs_writes_watch(&leaks->writes, s->units[i].live, NULL, 0) < 0) {
-            rs_leaks_forget(s);
+            rs_leaks_end(s);
+            free_leaks(s);
             return -1;
         }
     }
@@ -277,6 +294,14 @@ rs_leaks_see_module(rs_session *s, PyObject *module)
     return first != 0 ? (first < 0 ? -1 : 0) : rs_reach_module(&leaks->reach, module);
 }
 
+int
+rs_leaks_see_names(rs_session *s, PyObject *dict)
+{
+    struct rs_leaks *leaks = s->leaks;
+    return leaks != NULL && leaks->recording ? rs_reach_namespace(&leaks->reach, dict)
+                                             : 0;
+}
+
 /* Keeps the snapshots whose objects have changed. */
 static int
 drop_unchanged(struct rs_leaks *leaks)
@@ -300,16 +325,34 @@ drop_unchanged(struct rs_leaks *leaks)
     return result;
 }
 
+/* What effects put somewhere is often what a name means. */
+static int
+collect_named(struct rs_leaks *leaks, const rs_unit *u)
+{
+    PyObject *names = RS_CODE(u->effects)->co_names;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *value = PyDict_GetItemWithError(u->live, PyTuple_GET_ITEM(names, i));
+        if (value != NULL
+                ? !is_immediate(value) && rs_idmap_set(&leaks->named, value, value) < 0
+                : PyErr_Occurred() != NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* Only where other threads have run is it asked who made what. */
 static int
 look_at_threads(struct rs_leaks *leaks)
 {
     rs_session *s = leaks->s;
+    int effects = leaks->phase == RS_LEAKS_EFFECTS;
     leaks->ran_beside = rs_threads_ran(leaks->threads);
     for (Py_ssize_t i = 0; leaks->ran_beside && i < s->n_units; i++) {
-        PyObject *code = s->units[i].code;
+        PyObject *code = effects ? s->units[i].effects : s->units[i].code;
         if (code != NULL &&
-            collect_constants(&leaks->constants, RS_CODE(code)->co_consts) < 0) {
+            (collect_constants(&leaks->constants, RS_CODE(code)->co_consts) < 0 ||
+             (effects && collect_named(leaks, &s->units[i]) < 0))) {
             return -1;
         }
     }
@@ -337,6 +380,12 @@ rs_leaks_end(rs_session *s)
     rs_reach_clear(&leaks->reach);
     assert(leaks->writes.watcher < 0 && !leaks->writes.recording); /* L5 */
     PyErr_SetRaisedException(exc);
+}
+
+int
+rs_leaks_is_phase(const rs_session *s, rs_leaks_phase phase)
+{
+    return s->leaks != NULL && s->leaks->phase == phase;
 }
 
 void
@@ -373,25 +422,34 @@ rs_leaks_forget(rs_session *s)
 {
     PyObject *exc = PyErr_GetRaisedException();
     rs_leaks_end(s);
-    free_leaks(s);
+    while (s->leaks != NULL) {
+        free_leaks(s);
+    }
     PyErr_SetRaisedException(exc);
+}
+
+static Py_ssize_t
+held_by(const struct rs_leaks *leaks, const PyObject *op)
+{
+    Py_ssize_t count = rs_writes_holds(&leaks->writes, op);
+    count += 2 * rs_idmap_has(&leaks->reach.seen, op);
+    count += rs_idmap_has(&leaks->reach.types, op);
+    count += 2 * rs_idmap_has(&leaks->constants, op);
+    count += 2 * rs_idmap_has(&leaks->named, op);
+    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
+        const rs_snapshot *snap = &leaks->snapshots[i];
+        count += (snap->object == op) + (snap->name == op) + (snap->held == op);
+    }
+    return count;
 }
 
 Py_ssize_t
 rs_leaks_holds(const rs_session *s, const PyObject *op)
 {
-    const struct rs_leaks *leaks = s->leaks;
-    Py_ssize_t count;
-    if (leaks == NULL) {
-        return 0;
-    }
-    count = rs_writes_holds(&leaks->writes, op);
-    count += 2 * rs_idmap_has(&leaks->reach.seen, op);
-    count += rs_idmap_has(&leaks->reach.types, op);
-    count += 2 * rs_idmap_has(&leaks->constants, op);
-    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
-        const rs_snapshot *snap = &leaks->snapshots[i];
-        count += (snap->object == op) + (snap->name == op) + (snap->held == op);
+    Py_ssize_t count = 0;
+    for (const struct rs_leaks *leaks = s->leaks; leaks != NULL;
+         leaks = leaks->before) {
+        count += held_by(leaks, op);
     }
     return count;
 }

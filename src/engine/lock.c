@@ -5,30 +5,11 @@
 #include "heap.h"
 #include "imports.h"
 #include "leaks.h"
+#include "stacks.h"
 #include "watchdog.h"
 
 /* How long a waiting thread sleeps before it looks for signals, in microseconds. */
 #define WAIT_SLICE 50000
-
-/* 1 if this thread is executing an import: a frame of importlib is on its stack. */
-static int
-is_importing(void)
-{
-    int found = 0;
-    PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get());
-    while (frame != NULL && !found) {
-        PyFrameObject *back = PyFrame_GetBack(frame);
-        PyCodeObject *code = PyFrame_GetCode(frame);
-        found = PyUnicode_Check(code->co_filename) &&
-                PyUnicode_CompareWithASCIIString(code->co_filename,
-                                                 "<frozen importlib._bootstrap>") == 0;
-        Py_DECREF(code);
-        Py_DECREF(frame);
-        frame = back;
-    }
-    Py_XDECREF(frame);
-    return found;
-}
 
 static int
 wait_for_lock(rs_state *st)
@@ -62,7 +43,7 @@ rs_lock_acquire(rs_state *st)
         return -1;
     }
     if (PyThread_acquire_lock(st->lock, NOWAIT_LOCK) == 0) {
-        if (is_importing()) {
+        if (rs_stacks_importing(me, NULL)) {
             PyErr_SetString(
                 st->UpdateError,
                 "another thread is making an update, and this one is inside an "

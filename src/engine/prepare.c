@@ -54,7 +54,7 @@ run_redirected(rs_session *s)
 {
     int result = -1;
     s->active = 1;
-    if (rs_leaks_begin(s) == 0 && rs_imports_begin(s) == 0 &&
+    if (rs_leaks_begin(s, RS_LEAKS_BODIES) == 0 && rs_imports_begin(s) == 0 &&
         rs_watchdog_start(s) == 0) {
         result = run_units(s);
     }

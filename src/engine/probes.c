@@ -139,10 +139,31 @@ rs_probes_add(PyObject *engine)
     return PyModule_AddFunctions(engine, probes);
 }
 
+int
+rs_probes_effects(rs_session *s)
+{
+    PyObject *effects = PyDict_GetItemString(PyModule_GetDict(s->engine), "_effects");
+    for (Py_ssize_t i = 0; effects != NULL && i < s->n_units; i++) {
+        PyObject *code = PyDict_GetItemWithError(effects, s->units[i].name);
+        if (code != NULL) {
+            Py_XSETREF(s->units[i].effects, Py_NewRef(code));
+        } else if (PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 #else
 
 int
 rs_probes_add(PyObject *Py_UNUSED(engine))
+{
+    return 0;
+}
+
+int
+rs_probes_effects(rs_session *Py_UNUSED(s))
 {
     return 0;
 }

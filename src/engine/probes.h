@@ -1,6 +1,6 @@
 /* probes.h -- ways in for tests, into parts that have no other.
  * Owns:     nothing.
- * Provides: rs_probes_add; it adds nothing in builds for users.
+ * Provides: rs_probes_add, rs_probes_effects; they do nothing in builds for users.
  * Depends:  session.h and what is tested.
  * Threads:  any; the GIL is held.
  */
@@ -11,5 +11,9 @@
 
 /* Adds the methods to the engine module. 0 or -1. */
 int rs_probes_add(PyObject *engine);
+
+/* Gives units the code objects of the dict engine._effects (module name -> code), if a test
+ * has set it. 0 or -1. */
+int rs_probes_effects(rs_session *s);
 
 #endif

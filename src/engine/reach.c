@@ -52,7 +52,8 @@ collect_stored(rs_reach *r, PyObject *code, int in_class)
 }
 
 int
-rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, void *arg)
+rs_reach_open(rs_reach *r, rs_session *s, int effects, const rs_reach_visitor *visitor,
+              void *arg)
 {
     memset(r, 0, sizeof(*r));
     r->s = s;
@@ -64,10 +65,11 @@ rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor, void 
         return -1;
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (s->units[i].code == NULL) {
-            r->all_names = 1;
-        } else if (collect_names(r->names, s->units[i].code) < 0 ||
-                   collect_stored(r, s->units[i].code, 0) < 0) {
+        PyObject *code = effects ? s->units[i].effects : s->units[i].code;
+        if (code == NULL) {
+            r->all_names |= !effects;
+        } else if (collect_names(r->names, code) < 0 ||
+                   collect_stored(r, code, 0) < 0) {
             return -1;
         }
     }
@@ -458,4 +460,10 @@ int
 rs_reach_module(rs_reach *r, PyObject *module)
 {
     return see_module(r, module, 1);
+}
+
+int
+rs_reach_namespace(rs_reach *r, PyObject *dict)
+{
+    return see_namespace(r, dict, 1, 0);
 }

@@ -1,6 +1,6 @@
 /* reach.h -- the live objects that a module body can change through the names it reads.
  * Owns:     the set of names, the objects that were seen already.
- * Provides: rs_reach_open, rs_reach_module, rs_reach_clear.
+ * Provides: rs_reach_open, rs_reach_module, rs_reach_namespace, rs_reach_clear.
  * Depends:  session.h, attrs.h.
  * Threads:  the updating thread. Runs no user code: namespaces are read directly.
  * Invariants:
@@ -44,12 +44,16 @@ typedef struct {
     Py_ssize_t missed;     /* what was left out because of the limits */
 } rs_reach;
 
-/* Collects the names of all units' code. 0 or -1. */
-int rs_reach_open(rs_reach *r, rs_session *s, const rs_reach_visitor *visitor,
-                  void *arg);
+/* Collects the names of all units' code, or (effects) of what runs after the commit. 0 or
+ * -1. */
+int rs_reach_open(rs_reach *r, rs_session *s, int effects,
+                  const rs_reach_visitor *visitor, void *arg);
 
 /* Visits what can be reached through `module`. 0 or -1. */
 int rs_reach_module(rs_reach *r, PyObject *module);
+
+/* The same for the names in a dict that is the code's own namespace. 0 or -1. */
+int rs_reach_namespace(rs_reach *r, PyObject *dict);
 
 void rs_reach_clear(rs_reach *r);
 

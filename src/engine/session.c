@@ -19,6 +19,7 @@ clear_unit(rs_unit *u)
     Py_CLEAR(u->filename);
     Py_CLEAR(u->code);
     Py_CLEAR(u->known_code);
+    Py_CLEAR(u->effects);
     Py_CLEAR(u->scratch_module);
     Py_CLEAR(u->scratch);
     Py_CLEAR(u->error);
@@ -69,6 +70,7 @@ rs_session_close(rs_session *s)
     Py_CLEAR(s->notices);
     Py_CLEAR(s->lagging);
     Py_CLEAR(s->leftovers);
+    Py_CLEAR(s->gc_threshold);
     Py_CLEAR(s->update);
 }
 

@@ -33,6 +33,7 @@ typedef struct {
     PyObject *filename;       /* str; "<unknown>" if there is none */
     PyObject *code;           /* new code; NULL: the loader's exec_module runs */
     PyObject *known_code;     /* code of the source that is live, or NULL: not known */
+    PyObject *effects;        /* code that runs in `live` after the commit, or NULL */
     PyObject *scratch_module; /* a module object with the real __name__ */
     PyObject *scratch;        /* its dict */
     rs_policy policy;         /* for its data, unless a scope speaks for itself */
@@ -72,11 +73,13 @@ struct rs_session {
     PyObject *real_build_class;
     PyObject *first_imports; /* list of names this update imported for the first time */
     int importing;           /* depth of first-time imports: the timeout waits */
-    int timed_out;           /* the watchdog fired; no failure by itself */
-    int abandoned;           /* this process was forked off while preparing (lock.c) */
-    int gc_was_on;           /* what to restore; also in a forked child (lock.c) */
+    PyObject *effect; /* borrowed: of a unit, while it runs (effects.c), or NULL */
+    int timed_out;    /* the watchdog fired; no failure by itself */
+    int abandoned;    /* this process was forked off while preparing (lock.c) */
+    int gc_was_on;    /* what to restore; also in a forked child (lock.c) */
+    PyObject *gc_threshold;       /* the same: what gc.get_threshold() said, or NULL */
     struct rs_watchdog *watchdog; /* watchdog.c */
-    struct rs_leaks *leaks;       /* leaks.c */
+    struct rs_leaks *leaks;       /* leaks.c: the newest phase */
     struct rs_heap *heap;         /* heap.c: markers */
     struct rs_imports *imports;   /* imports.c */
     struct rs_codes *codes;       /* codes.c */

@@ -1,6 +1,7 @@
 #include "stacks.h"
 
 #include "heap.h"
+#include "same.h"
 
 static int
 visit_thread(PyThreadState *ts, rs_frame_visit visit, void *arg)
@@ -27,6 +28,34 @@ rs_stacks_running(rs_frame_visit visit, void *arg)
         result = visit_thread(ts, visit, arg);
     }
     return result;
+}
+
+/* 1: importing, 2: `code` came first. */
+static int
+is_import_frame(PyFrameObject *frame, void *until)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    int result = 0;
+    if ((void *)code == until) {
+        result = 2;
+    } else if (rs_text_equals(code->co_filename, "<frozen importlib._bootstrap>")) {
+        result = 1;
+    }
+    Py_DECREF(code);
+    return result;
+}
+
+int
+rs_stacks_importing(unsigned long thread, PyObject *code)
+{
+    PyInterpreterState *interp = PyInterpreterState_Get();
+    for (PyThreadState *ts = PyInterpreterState_ThreadHead(interp); ts != NULL;
+         ts = PyThreadState_Next(ts)) {
+        if (ts->thread_id == thread) {
+            return visit_thread(ts, is_import_frame, code) == 1;
+        }
+    }
+    return 0;
 }
 
 static int

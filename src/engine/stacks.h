@@ -1,6 +1,7 @@
 /* stacks.h -- frames that are running, and those that are suspended.
  * Owns:     nothing; collected objects belong to the caller.
- * Provides: rs_stacks_running, rs_stacks_generators, rs_generator_frame.
+ * Provides: rs_stacks_running, rs_stacks_importing, rs_stacks_generators,
+ *           rs_generator_frame.
  * Depends:  session.h, heap.h.
  * Threads:  the GIL is held; frames of other threads are read, not touched.
  */
@@ -14,6 +15,10 @@ typedef int (*rs_frame_visit)(PyFrameObject *frame, void *arg);
 
 /* The frames of all threads of this interpreter, each thread's newest first. */
 int rs_stacks_running(rs_frame_visit visit, void *arg);
+
+/* Is that thread of this interpreter inside an import that began after its frame of `code`
+ * (NULL: at all)? 1 or 0; sets no exception. */
+int rs_stacks_importing(unsigned long thread, PyObject *code);
 
 /* A new list of generators, coroutines and async generators: those made since the update
  * began (s given, up to rs_heap_end), or all (s NULL, or later). */

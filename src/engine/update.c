@@ -3,6 +3,7 @@
 #include "caches.h"
 #include "class.h"
 #include "clock.h"
+#include "effects.h"
 #include "frames.h"
 #include "heap.h"
 #include "hooks.h"
@@ -291,41 +292,68 @@ fill_borrowed(rs_session *s)
     return 0;
 }
 
-/* What has to be done once the new contents live. It can fail only for want of memory, or
- * because a cache's value raised while it was dropped: the update stands, and says so. */
+typedef int (*step)(rs_session *);
+
+/* They can fail only for want of memory, or because a cache's value raised while it was
+ * dropped: the update stands, and says so. */
 static void
-settle(rs_session *s)
+take_steps(rs_session *s, const step *steps, size_t n)
 {
-    int (*const steps[])(rs_session *) = {
-        rs_caches_empty,   rs_class_join_abcs,    rs_monitoring_move,
-        refresh_linecache, rs_leftovers_remember, rs_source_remember,
-        find_lagging,      rs_frames_bury,        fill_borrowed};
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+    for (size_t i = 0; i < n; i++) {
         if (steps[i](s) < 0) {
             PyErr_WriteUnraisable(s->update);
         }
     }
 }
 
-/* An __after_reload__ hook raised: everything is put back. */
-static int
-undo_after_hook(rs_session *s)
+/* What has to be done once the new contents live. */
+static void
+settle(rs_session *s)
+{
+    static const step steps[] = {
+        rs_caches_empty, rs_class_join_abcs, rs_monitoring_move, refresh_linecache,
+        find_lagging,    rs_frames_bury,     fill_borrowed};
+    take_steps(s, steps, Py_ARRAY_LENGTH(steps));
+    rs_heap_end(s); /* what follows is the program's own code */
+}
+
+/* What has to be done once nothing can put the old contents back. */
+static void
+remember(rs_session *s)
+{
+    static const step steps[] = {rs_leftovers_remember, rs_source_remember};
+    take_steps(s, steps, Py_ARRAY_LENGTH(steps));
+    rs_leaks_forget(s);
+}
+
+static void
+describe_hook_error(rs_session *s)
 {
     PyObject *error, *cause = PyErr_GetRaisedException();
-    if (rs_journal_undo(&s->journal, s->st->clear_caches) < 0) {
-        PyException_SetContext(cause, PyErr_GetRaisedException()); /* steals */
-        PyErr_SetRaisedException(cause);
-        note_broken(s);
-        return -1;
-    }
     PyErr_Format(s->st->UpdateError,
                  "an __after_reload__ hook raised %s: the update was undone",
                  Py_TYPE(cause)->tp_name);
     error = PyErr_GetRaisedException();
     PyException_SetCause(error, cause); /* steals */
     PyErr_SetRaisedException(error);
-    rs_leaks_take_back(s);
-    return -1;
+}
+
+/* An effect or a hook raised: everything is put back, newest first. Keeps the exception,
+ * unless putting back fails. */
+static void
+undo(rs_session *s)
+{
+    PyObject *cause = PyErr_GetRaisedException();
+    rs_effects_take_back(s);
+    if (rs_journal_undo(&s->journal, s->st->clear_caches) < 0) {
+        PyException_SetContext(cause, PyErr_GetRaisedException()); /* steals */
+        PyErr_SetRaisedException(cause);
+        note_broken(s);
+        return;
+    }
+    rs_heap_undo(s);
+    PyErr_SetRaisedException(cause);
+    rs_prepare_take_back(s);
 }
 
 /* ---- the whole ---- */
@@ -339,11 +367,16 @@ run(rs_session *s, PyObject *modules)
         goto failed;
     }
     settle(s);
-    if (fill_update(s) < 0 || rs_hooks_after(s) < 0) {
-        undo_after_hook(s);
+    if (rs_effects_run(s) < 0 || fill_update(s) < 0) {
+        undo(s);
         goto failed;
     }
-    rs_leaks_forget(s);
+    if (rs_hooks_after(s) < 0) {
+        describe_hook_error(s);
+        undo(s);
+        goto failed;
+    }
+    remember(s);
     return 0;
 failed:
     report_failure(s);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "stacks.h"
 #include "wakeup.h"
 
 /* Microseconds: between two exceptions; between two looks at an import that has to come
@@ -22,13 +23,22 @@ struct rs_watchdog {
     int signal; /* 0: asynchronous exceptions are used */
 };
 
+/* Is an import on its way that has to come to its end? Bodies import through our hook,
+ * which counts; effects don't. */
+static int
+is_importing(const rs_session *s)
+{
+    return s->importing > 0 ||
+           (s->effect != NULL && rs_stacks_importing(s->thread, s->effect));
+}
+
 /* The handler of the signal, in the main thread. */
 static PyObject *
 on_signal(PyObject *session, PyObject *Py_UNUSED(args))
 {
     rs_session *s = (rs_session *)session;
     if (s->watchdog != NULL && !s->watchdog->stopped && s->watchdog->fired &&
-        s->importing == 0) {
+        !is_importing(s)) {
         PyErr_SetNone(s->st->PrepareTimeout);
         return NULL;
     }
@@ -41,7 +51,7 @@ static PY_TIMEOUT_T
 fire(struct rs_watchdog *dog)
 {
     rs_session *s = dog->s;
-    if (s->importing > 0) {
+    if (is_importing(s)) {
         return LOOK;
     }
     s->timed_out = 1;

@@ -1,12 +1,12 @@
-/* watchdog.h -- the time limit on running module bodies.
+/* watchdog.h -- the time limit on running module bodies and effects.
  * Owns:     s->watchdog: a thread that waits, and, through wakeup.h, a signal.
  * Provides: rs_watchdog_start, rs_watchdog_stop, rs_watchdog_abandon.
- * Depends:  session.h, wakeup.h.
+ * Depends:  session.h, stacks.h, wakeup.h.
  * Threads:  start and stop: the updating thread. Stop releases the GIL while it joins.
  * Invariants:
  *   W1  no exception of the watchdog arrives after stop has returned.
- *   W2  nothing arrives while s->importing > 0 (rule 21); what was due then comes as soon
- *       as it is 0 again.
+ *   W2  nothing arrives while s->importing > 0, or while an effect imports (rule 21); what
+ *       was due then comes as soon as that is over.
  */
 #ifndef RS_WATCHDOG_H
 #define RS_WATCHDOG_H

@@ -1,5 +1,7 @@
 """Functions of updated modules that take part in an update."""
 
+import sys
+
 import pytest
 
 import resoul
@@ -201,3 +203,23 @@ def test_hooks_run_even_if_nothing_changed(live, lib):
     live.module("m", source(1))
     assert not live.reload("m")
     assert [entry[1] for entry in lib.LOG] == ["before", "after"]
+
+
+def test_an_after_hook_that_raises_undoes_what_the_body_did(live, lib):
+    m = live.module("m", "import lib\n")
+    live.write("brandnew", "")
+    live.edit(
+        "m",
+        """
+        import lib, brandnew
+        lib.LOG.append("body")
+        def __after_reload__(update):
+            assert lib.LOG == ["body"]
+            raise ValueError
+        """,
+    )
+    with pytest.raises(resoul.UpdateError, match="raised ValueError"):
+        live.reload("m")
+    assert lib.LOG == []
+    assert "brandnew" not in sys.modules
+    assert not hasattr(m, "brandnew")
