@@ -73,6 +73,8 @@ is_held(const late_arg *late, Py_ssize_t i)
     Py_ssize_t known = late->counts.n[i] + rs_session_holds_by_index(s, op);
     known += 2; /* late->wanted */
     known += 2 * rs_idmap_has(&late->interval, op);
+    known += rs_idmap_has(&late->young->map, op);
+    known += 2 * rs_idmap_has(&late->young->parts, op);
     known += rs_weakref_registrations(op, &late->interval);
     return Py_REFCNT(op) > known;
 }

@@ -94,6 +94,7 @@ explain(leftovers *l)
         l->counts.n[i] += rs_idmap_has(&l->young.map, donor);
         l->counts.n[i] += 2 * rs_idmap_has(&l->young.parts, donor);
         l->counts.n[i] += 2 * rs_idmap_has(&l->stuck, donor);
+        l->counts.n[i] += 2 * rs_idmap_has(&l->moved, donor);
     }
     result = 0;
 done:

@@ -85,7 +85,8 @@ def m(live):
         "user", "from m import MISSING, get\ndef ask(): return get(MISSING)\n"
     )
     kept = dict(vars(m))
-    live.update("m", NEW)
+    update = live.update("m", NEW)
+    assert update.warnings == []
     names = [
         "MISSING",
         "LOCK",
