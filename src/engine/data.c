@@ -71,8 +71,8 @@ append_counted(counted_list *list, PyObject *op)
     return 0;
 }
 
-/* Values of the namespace that the collector does not list: sentinels, locks, and before
- * 3.14 dicts that hold nothing it tracks. */
+/* Values of the namespace that the collector does not list: sentinels, locks, before 3.14
+ * dicts that hold nothing it tracks, since 3.15 frozensets. */
 static int
 collect_unlisted(rs_session *s, PyObject *dict, counted_list *list)
 {
@@ -99,14 +99,40 @@ drop_doubles(counted_list *list)
     list->used = kept;
 }
 
-/* Objects of which every reference comes from a young object are young as well. */
+/* Those of which every reference comes from a young object are young as well. How many
+ * that are, or -1. */
+static Py_ssize_t
+add_explained(rs_session *s, counted_list *list)
+{
+    Py_ssize_t pos = 0, found = 0;
+    PyObject *op;
+    for (Py_ssize_t i = 0; i < list->used; i++) {
+        list->items[i].refs = 0;
+    }
+    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
+        if (Py_TYPE(op)->tp_traverse != NULL) {
+            Py_TYPE(op)->tp_traverse(op, count_one, list);
+        }
+    }
+    for (Py_ssize_t i = 0; i < list->used; i++) {
+        op = list->items[i].op;
+        if (list->items[i].refs != Py_REFCNT(op) || rs_idmap_has(&s->young, op)) {
+            continue;
+        }
+        if (rs_idmap_set(&s->young, op, op) < 0) {
+            return -1;
+        }
+        found++;
+    }
+    return found;
+}
+
 static int
 add_unlisted(rs_session *s)
 {
     int result = -1;
     counted_list list = {NULL, 0, 0};
-    Py_ssize_t pos = 0;
-    PyObject *op;
+    Py_ssize_t found;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (collect_unlisted(s, s->units[i].scratch, &list) < 0) {
             goto done;
@@ -124,18 +150,10 @@ add_unlisted(rs_session *s)
     }
     qsort(list.items, (size_t)list.used, sizeof(counted), by_address);
     drop_doubles(&list);
-    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
-        if (Py_TYPE(op)->tp_traverse != NULL) {
-            Py_TYPE(op)->tp_traverse(op, count_one, &list);
-        }
-    }
-    for (Py_ssize_t i = 0; i < list.used; i++) {
-        if (list.items[i].refs == Py_REFCNT(list.items[i].op) &&
-            rs_idmap_set(&s->young, list.items[i].op, list.items[i].op) < 0) {
-            goto done;
-        }
-    }
-    result = 0;
+    do { /* what is in one of them is explained by that */
+        found = add_explained(s, &list);
+    } while (found > 0);
+    result = found < 0 ? -1 : 0;
 done:
     PyMem_Free(list.items);
     return result;

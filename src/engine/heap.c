@@ -306,8 +306,9 @@ typedef struct {
 static int
 is_own_untracked(PyObject *op)
 {
-    return (PyDict_CheckExact(op) || PyTuple_CheckExact(op)) && Py_REFCNT(op) == 1 &&
-           !PyObject_GC_IsTracked(op);
+    return (PyDict_CheckExact(op) || PyTuple_CheckExact(op) ||
+            PyFrozenSet_CheckExact(op)) &&
+           Py_REFCNT(op) == 1 && !PyObject_GC_IsTracked(op);
 }
 
 static int
