@@ -1,212 +1,307 @@
 #include "known.h"
 
-#include <marshal.h>
+#include "base.h"
+#include "fits.h"
+#include "graft.h"
+#include "loader.h"
+#include "pyc.h"
+#include "same.h"
 
-#include "lookup.h"
-#include "recorder.h"
+/* ---- entries ---- */
 
-/* What comparing live functions with a code tree found. */
-typedef struct {
-    Py_ssize_t functions; /* that the code defines */
-    Py_ssize_t equal;     /* that live functions run */
-    int other;            /* a live function of the same definition runs other code */
-} comparison;
+enum { REF, CODE, SOURCE, PIECES };
 
-static int
-is_function_code(const PyCodeObject *code)
+int
+rs_known_store(rs_state *st, PyObject *name, PyObject *module, PyObject *code,
+               PyObject *source, PyObject *pieces)
 {
-    return (code->co_flags & CO_OPTIMIZED) != 0;
+    int result = -1;
+    PyObject *ref = PyWeakref_NewRef(module, NULL);
+    PyObject *entry = ref != NULL ? PyTuple_Pack(4, ref, code != NULL ? code : Py_None,
+                                                 source != NULL ? source : Py_None,
+                                                 pieces != NULL ? pieces : Py_None)
+                                  : NULL;
+    if (entry != NULL) {
+        result = PyDict_SetItem(st->known, name, entry);
+    }
+    Py_XDECREF(ref);
+    Py_XDECREF(entry);
+    return result;
 }
 
-/* Compare one definition with what is live under its qualified name. What was decorated
- * or replaced says nothing. */
+int
+rs_known_remember(rs_state *st, const rs_unit *u, PyObject *text, PyObject *pieces)
+{
+    return rs_known_store(st, u->name, u->module, NULL, text, pieces);
+}
+
+/* The entry of this very module: one that was removed from sys.modules and imported anew
+ * came from whatever the file was then. Borrowed, or NULL. */
+static PyObject *
+entry_of(const rs_state *st, PyObject *name, PyObject *module)
+{
+    PyObject *entry = PyDict_GetItemWithError(st->known, name);
+    if (entry == NULL || rs_weakref_referent(PyTuple_GET_ITEM(entry, REF)) != module) {
+        return NULL;
+    }
+    return entry;
+}
+
+/* One part of the entry: borrowed; NULL without an exception if it is not known. */
+static PyObject *
+known_part(const rs_session *s, const rs_unit *u, int part)
+{
+    PyObject *value, *entry = entry_of(s->st, u->name, u->module);
+    value = entry != NULL ? PyTuple_GET_ITEM(entry, part) : Py_None;
+    return value != Py_None ? value : NULL;
+}
+
+PyObject *
+rs_known_source(const rs_state *st, PyObject *name, PyObject *module, int *recorded)
+{
+    PyObject *value, *entry = entry_of(st, name, module);
+    value = entry != NULL ? PyTuple_GET_ITEM(entry, SOURCE) : Py_None;
+    *recorded = entry != NULL;
+    return value != Py_None ? value : NULL;
+}
+
+/* ---- code ---- */
+
+PyObject *
+rs_known_body(const rs_state *st, const rs_unit *u)
+{
+    PyObject *entry = entry_of(st, u->name, u->module);
+    PyObject *code = entry != NULL ? PyTuple_GET_ITEM(entry, CODE) : Py_None;
+    return code != Py_None ? code : NULL;
+}
+
+/* `code` with the code objects that live, if functions of it do and none is another. NULL
+ * without an exception if not. */
+static PyObject *
+live_code(const rs_unit *u, PyObject *code)
+{
+    rs_fit fit = {0};
+    PyObject *pieces, *result = NULL;
+    if (rs_fit_code(u, code, &fit) == 0 && fit.other == NULL &&
+        (fit.equal > 0 || fit.functions == 0)) {
+        pieces = PyList_AsTuple(fit.codes);
+        result = pieces != NULL ? rs_graft(code, pieces) : NULL;
+        Py_XDECREF(pieces);
+    }
+    rs_fit_clear(&fit);
+    return result;
+}
+
+static PyObject *
+code_from_pyc(const rs_unit *u)
+{
+    PyObject *live, *code = rs_pyc_code(u);
+    if (code == NULL) {
+        return NULL;
+    }
+    live = live_code(u, code);
+    Py_DECREF(code);
+    return live;
+}
+
+/* The unit's loader compiles `source`; NULL without an exception if it is not valid. */
+static PyObject *
+compile_known(const rs_unit *u, PyObject *source)
+{
+    PyObject *code;
+    if (rs_loader_code(u, source, &code) < 0 &&
+        PyErr_ExceptionMatches(PyExc_Exception) &&
+        !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+    }
+    return code;
+}
+
+static PyObject *
+code_from_text(rs_session *s, const rs_unit *u, PyObject *text)
+{
+    PyObject *result = NULL, *code, *pieces = rs_known_pieces(s, u);
+    if (pieces == NULL) {
+        return NULL;
+    }
+    code = compile_known(u, text);
+    if (code != NULL) {
+        result = rs_graft(code, pieces);
+        Py_DECREF(code);
+    }
+    Py_DECREF(pieces);
+    return result;
+}
+
+PyObject *
+rs_known_code(rs_session *s, const rs_unit *u)
+{
+    PyObject *code = known_part(s, u, CODE), *source = known_part(s, u, SOURCE);
+    if (code != NULL) {
+        return Py_NewRef(code);
+    }
+    if (source != NULL && PyUnicode_Check(source)) {
+        PyObject *result;
+        Py_INCREF(source);
+        result = code_from_text(s, u, source);
+        Py_DECREF(source);
+        return result;
+    }
+    return code_from_pyc(u);
+}
+
+PyObject *
+rs_known_pieces(rs_session *s, const rs_unit *u)
+{
+    PyObject *code = known_part(s, u, CODE), *pieces = known_part(s, u, PIECES);
+    if (pieces != NULL) {
+        return Py_NewRef(pieces);
+    }
+    return code != NULL ? rs_graft_pieces(code) : PyTuple_New(0);
+}
+
+/* ---- text ---- */
+
 static int
-compare_function(const rs_unit *u, PyCodeObject *code, comparison *found)
+are_equal(PyObject *a, PyObject *b)
+{
+    return a != NULL && b != NULL ? PyObject_RichCompareBool(a, b, Py_EQ) : 0;
+}
+
+/* What the recorder read is the source of `code`: then u->known_text. If not, the entry
+ * loses it. 1, 0, -1. */
+static int
+believe_recorded(rs_session *s, rs_unit *u, PyObject *code, PyObject *data)
 {
     int equal;
-    PyObject *live_code, *live = rs_live_definition(u, code->co_qualname);
-    found->functions++;
-    if (live == NULL || !PyFunction_Check(live) ||
-        PyFunction_GET_GLOBALS(live) != u->live) {
-        return 0;
-    }
-    live_code = PyFunction_GET_CODE(live);
-    if (PyUnicode_Compare(RS_CODE(live_code)->co_qualname, code->co_qualname) != 0) {
-        return 0;
-    }
-    equal = PyObject_RichCompareBool(live_code, (PyObject *)code, Py_EQ);
-    if (equal < 0) {
+    PyObject *text = NULL, *pieces = known_part(s, u, PIECES);
+    PyObject *compiled = compile_known(u, data);
+    if (compiled == NULL && PyErr_Occurred()) {
         return -1;
     }
-    found->equal += equal;
-    found->other |= !equal;
-    return 0;
-}
-
-/* Definitions of a module or class body: its functions, and those of its classes. Bodies
- * of type parameters, lambdas and comprehensions are functions of no name to look up. */
-static int
-compare_body(const rs_unit *u, const PyCodeObject *body, comparison *found)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(body->co_consts); i++) {
-        PyObject *constant = PyTuple_GET_ITEM(body->co_consts, i);
-        int result = 0;
-        if (!PyCode_Check(constant)) {
-            continue;
-        }
-        if (!is_function_code(RS_CODE(constant))) {
-            result = compare_body(u, RS_CODE(constant), found);
-        } else if (PyUnicode_READ_CHAR(RS_CODE(constant)->co_name, 0) != '<') {
-            result = compare_function(u, RS_CODE(constant), found);
-        }
-        if (result < 0) {
-            return -1;
-        }
+    equal = are_equal(compiled, code);
+    Py_XDECREF(compiled);
+    if (equal == 1) {
+        text = rs_loader_decode(data);
+        equal = text != NULL ? 1 : -1;
     }
-    return 0;
+    if (equal >= 0 &&
+        rs_known_store(s->st, u->name, u->module, code, text, pieces) < 0) {
+        equal = -1;
+    }
+    if (equal == 1) {
+        u->known_text = Py_NewRef(text);
+    }
+    Py_XDECREF(text);
+    return equal;
 }
 
+/* Nothing was recorded: do functions and literals that live agree with u->text, which
+ * compiles to `code`? 1, 0, -1; fit->codes are what the functions run. */
 static int
-is_live(const rs_unit *u, PyObject *code)
+agrees(const rs_unit *u, PyObject *code, rs_fit *fit)
 {
-    comparison found = {0, 0, 0};
-    if (compare_body(u, RS_CODE(code), &found) < 0) {
+    int result;
+    PyObject *cached = code_from_pyc(u);
+    if (cached == NULL && PyErr_Occurred()) {
         return -1;
     }
-    return !found.other && (found.equal > 0 || found.functions == 0);
+    result = cached != NULL ? are_equal(cached, code) : 1;
+    Py_XDECREF(cached);
+    if (result != 1) {
+        return result;
+    }
+    if (rs_fit_code(u, code, fit) < 0 || rs_fit_literals(u, u->text, fit) < 0) {
+        return -1;
+    }
+    return fit->other == NULL && fit->equal > 0;
 }
 
-/* The bytes of a file; NULL without an exception if it can't be read. */
-static PyObject *
-read_file(PyObject *path)
-{
-    PyObject *data = NULL;
-    PyObject *io = PyImport_ImportModule("_io");
-    PyObject *file = io != NULL ? PyObject_CallMethod(io, "open_code", "O", path)
-                                : NULL;
-    if (file != NULL) {
-        PyObject *closed;
-        data = PyObject_CallMethod(file, "read", NULL);
-        closed = PyObject_CallMethod(file, "close", NULL);
-        Py_XDECREF(closed);
-        Py_DECREF(file);
-    }
-    Py_XDECREF(io);
-    if (data == NULL && PyErr_ExceptionMatches(PyExc_OSError)) {
-        PyErr_Clear();
-    }
-    return data;
-}
-
-/* A .pyc: magic number, 12 bytes about the source, marshalled code. Anything else is not
- * known code: NULL without an exception. */
-static PyObject *
-parse_pyc(PyObject *data)
-{
-    const unsigned char *text;
-    Py_ssize_t size;
-    unsigned long magic;
-    PyObject *code;
-    if (!PyBytes_Check(data) || PyBytes_GET_SIZE(data) <= 16) {
-        return NULL;
-    }
-    text = (const unsigned char *)PyBytes_AS_STRING(data);
-    size = PyBytes_GET_SIZE(data);
-    magic = text[0] | (unsigned long)text[1] << 8 | (unsigned long)text[2] << 16 |
-            (unsigned long)text[3] << 24;
-    if (magic != (unsigned long)PyImport_GetMagicNumber()) {
-        return NULL;
-    }
-    code = PyMarshal_ReadObjectFromString((const char *)text + 16, size - 16);
-    if (code == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        PyErr_Clear(); /* cut short or damaged */
-    }
-    if (code != NULL && !PyCode_Check(code)) {
-        Py_CLEAR(code);
-    }
-    return code;
-}
-
-/* Where importlib keeps the .pyc of the unit's source; NULL without an exception where it
- * keeps none. */
-static PyObject *
-cache_path(const rs_unit *u)
-{
-    PyObject *path = NULL;
-    PyObject *util = PyImport_ImportModule("importlib.util");
-    if (util != NULL) {
-        path = PyObject_CallMethod(util, "cache_from_source", "O", u->filename);
-        Py_DECREF(util);
-    }
-    if (path == NULL && PyErr_ExceptionMatches(PyExc_NotImplementedError)) {
-        PyErr_Clear();
-    }
-    return path;
-}
-
-static PyObject *
-code_from_cache(const rs_unit *u)
-{
-    PyObject *data, *code = NULL, *path = cache_path(u);
-    if (path == NULL) {
-        return NULL;
-    }
-    data = read_file(path);
-    Py_DECREF(path);
-    if (data != NULL) {
-        code = parse_pyc(data);
-        Py_DECREF(data);
-    }
-    return code;
-}
-
-/* What an earlier update of this very module has remembered: a module that was removed
- * from sys.modules and imported anew came from whatever the file was then. New reference,
- * or NULL. */
-static PyObject *
-remembered(const rs_session *s, const rs_unit *u)
-{
-    PyObject *module, *code = NULL;
-    PyObject *entry = PyDict_GetItemWithError(s->st->known, u->name);
-    if (entry == NULL) {
-        return NULL;
-    }
-    Py_INCREF(entry);
-    module = PyObject_CallNoArgs(PyTuple_GET_ITEM(entry, 0));
-    if (module == u->module) {
-        code = Py_NewRef(PyTuple_GET_ITEM(entry, 1));
-    }
-    Py_XDECREF(module);
-    Py_DECREF(entry);
-    return code;
-}
-
+/* The file as it is now may be what lives, unchanged. 1, 0, -1. */
 static int
-find_known(rs_session *s, rs_unit *u)
+believe_file(rs_session *s, rs_unit *u)
 {
-    int live;
-    PyObject *code = remembered(s, u);
-    if (code != NULL || PyErr_Occurred()) {
-        u->known_code = code;
-        return code != NULL ? 0 : -1;
+    int result;
+    rs_fit fit = {0};
+    /* owned */
+    PyObject *code, *pieces = NULL, *grafted = NULL;
+
+    if (u->text == NULL) {
+        return 0;
     }
-    code = code_from_cache(u);
+    code = compile_known(u, u->data);
     if (code == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    live = is_live(u, code);
-    if (live == 1) {
-        u->known_code = Py_NewRef(code);
+    if (known_part(s, u, CODE) != NULL) {
+        pieces = Py_XNewRef(known_part(s, u, PIECES));
+        grafted = Py_NewRef(known_part(s, u, CODE));
+        result = are_equal(code, grafted);
+    } else {
+        result = agrees(u, code, &fit);
+        if (result == 1) {
+            pieces = PyList_AsTuple(fit.codes);
+            grafted = pieces != NULL ? rs_graft(code, pieces) : NULL;
+            result = grafted != NULL ? 1 : -1;
+        }
     }
+    if (result == 1) {
+        result = rs_known_store(s->st, u->name, u->module, grafted, u->text, pieces);
+        result = result == 0 ? 1 : -1;
+        u->known_text = Py_NewRef(u->text);
+    }
+    rs_fit_clear(&fit);
     Py_DECREF(code);
-    return live < 0 ? -1 : 0;
+    Py_XDECREF(pieces);
+    Py_XDECREF(grafted);
+    return result;
 }
+
+static int
+find_text(rs_session *s, rs_unit *u)
+{
+    PyObject *code = known_part(s, u, CODE), *source = known_part(s, u, SOURCE);
+    int found = 0;
+    if (source != NULL && PyUnicode_Check(source)) {
+        u->known_text = Py_NewRef(source);
+        return 0;
+    }
+    if (code != NULL && source != NULL && u->data != NULL) {
+        Py_INCREF(code);
+        Py_INCREF(source);
+        found = believe_recorded(s, u, code, source);
+        Py_DECREF(code);
+        Py_DECREF(source);
+    }
+    if (found == 0) {
+        found = believe_file(s, u);
+    }
+    return found < 0 ? -1 : 0;
+}
+
+int
+rs_known_text(rs_session *s, rs_unit *u, PyObject **text)
+{
+    *text = NULL;
+    if (u->known_text == NULL && find_text(s, u) < 0) {
+        return -1;
+    }
+    *text = Py_XNewRef(u->known_text);
+    return 0;
+}
+
+/* ---- of the whole update ---- */
 
 int
 rs_source_known(rs_session *s)
 {
+    if (rs_base_believe(s) < 0) {
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (find_known(s, &s->units[i]) < 0) {
+        rs_unit *u = &s->units[i];
+        u->known_code = rs_known_code(s, u);
+        if (u->known_code == NULL && PyErr_Occurred()) {
             return -1;
         }
     }
@@ -219,7 +314,7 @@ rs_source_remember(rs_session *s)
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
         if (u->code != NULL) {
-            if (rs_recorder_remember(s->st, u->name, u->module, u->code) < 0) {
+            if (rs_known_store(s->st, u->name, u->module, u->code, u->text, NULL) < 0) {
                 return -1;
             }
             continue;

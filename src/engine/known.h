@@ -1,22 +1,58 @@
-/* known.h -- the code of the source that is live, as far as it is known.
- * Owns:     st->known: module name -> (weak reference to the module, code object).
- * Provides: rs_source_known, rs_source_remember.
- * Depends:  session.h, lookup.h.
- * Threads:  the updating thread. Runs Python code of importlib only.
+/* known.h -- the source that is live, as far as it is known.
+ * Owns:     the entries of st->known: module name -> (weak reference to the module, code or
+ *           None, source or None, pieces or None).
+ *             code    what the module body was made by; None: an update took parts of it
+ *             source  str: the text of what lives. bytes: what the recorder read beside an
+ *                     import; believed when it compiles to `code`
+ *             pieces  tuple of the code objects that live; None: the constants of `code`
+ * Provides: rs_known_store, rs_known_remember, rs_known_text, rs_known_code,
+ *           rs_known_pieces, rs_known_body, rs_known_source, rs_source_known, rs_source_remember.
+ * Depends:  session.h, loader.h, fits.h, graft.h, pyc.h.
+ * Threads:  the updating thread; rs_known_store: any, under the GIL.
  * Invariants:
  *   Y1  code from a .pyc is believed only if live functions run it: the file may have been
  *       written by another process from a newer source.
+ *   Y2  text is believed only if it compiles to known code; where nothing was recorded, if
+ *       functions and literals that live agree with it, and the .pyc does not contradict.
  */
 #ifndef RS_KNOWN_H
 #define RS_KNOWN_H
 
 #include "session.h"
 
-/* u->known_code: code of the source that is live, from an earlier update or from the
- * .pyc; NULL: not known. 0, or -1 with an exception. */
+/* Makes the entry of `module`. Code, source and pieces may be NULL. 0 or -1. */
+int rs_known_store(rs_state *st, PyObject *name, PyObject *module, PyObject *code,
+                   PyObject *source, PyObject *pieces);
+
+/* After an update that took parts of a source: `text` lives, with `pieces` (tuple of code
+ * objects) in it. 0 or -1. */
+int rs_known_remember(rs_state *st, const rs_unit *u, PyObject *text, PyObject *pieces);
+
+/* The text that is live. For units that have been read (loader.h). *text is a new
+ * reference; NULL: not known. Fills u->known_text. 0 or -1. */
+int rs_known_text(rs_session *s, rs_unit *u, PyObject **text);
+
+/* Its code as a whole, with the code objects that live. New reference; NULL without an
+ * exception: not known. */
+PyObject *rs_known_code(rs_session *s, const rs_unit *u);
+
+/* The code objects that live, as far as they are known: a new tuple. */
+PyObject *rs_known_pieces(rs_session *s, const rs_unit *u);
+
+/* The code of the unit's body as an import or execute="all" has run it: borrowed, or NULL
+ * without an exception. */
+PyObject *rs_known_body(const rs_state *st, const rs_unit *u);
+
+/* Bytes or text that `module` came from; nothing says that this is what lives. Borrowed, or
+ * NULL without an exception. *recorded: is there an entry at all? */
+PyObject *rs_known_source(const rs_state *st, PyObject *name, PyObject *module,
+                          int *recorded);
+
+/* u->known_code of all units; what s->base says of them is checked (RSL107: look at
+ * s->refusals) and believed. 0 or -1. */
 int rs_source_known(rs_session *s);
 
-/* After the commit: what was compiled is now the source that is live. */
+/* Once the update stands: what was compiled is now the source that is live. */
 int rs_source_remember(rs_session *s);
 
 #endif

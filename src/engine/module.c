@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "builtins.h"
+#include "changed.h"
 #include "lock.h"
 #include "maker.h"
 #include "probes.h"
@@ -19,7 +20,8 @@ rs_state_of(PyObject *engine_module)
 
 PyDoc_STRVAR(
     reload_doc,
-    "reload(modules, *, update, allowed, data, execute, take, delete, timeout)\n"
+    "reload(modules, *, update, allowed, data, execute, take, delete, timeout,\n"
+    "       base)\n"
     "--\n\n"
     "Update live modules from their new source, as one transaction.\n\n"
     "modules: iterable of names and module objects.\n"
@@ -28,20 +30,26 @@ PyDoc_STRVAR(
     "data: callable (name) -> 'keep' or 'take', the data policy of a module.\n"
     "execute: 'all'.\n"
     "take, delete: sets of qualified names. timeout: seconds, <= 0 for none.\n"
+    "base: dict, name of a module -> the source that lives (str, or bytes of a file).\n"
     "Raises UpdateError, PrepareError, RefusedError.");
 
 static PyObject *
 engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
 {
-    static const char *const keywords[] = {"modules", "update",  "allowed",
-                                           "data",    "execute", "take",
-                                           "delete",  "timeout", NULL};
+    static const char *const keywords[] = {"modules", "update", "allowed", "data",
+                                           "execute", "take",   "delete",  "timeout",
+                                           "base",    NULL};
     rs_update_options options = {0};
     const char *execute;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "O$OOOsOOd:reload", (char **)(uintptr_t)keywords,
+            args, kwargs, "O$OOOsOOdO:reload", (char **)(uintptr_t)keywords,
             &options.modules, &options.update, &options.allowed, &options.data,
-            &execute, &options.take, &options.del, &options.timeout)) {
+            &execute, &options.take, &options.del, &options.timeout, &options.base)) {
+        return NULL;
+    }
+    if (options.base != Py_None && !PyDict_Check(options.base)) {
+        PyErr_Format(PyExc_TypeError, "base must be a dict, not %.100s",
+                     Py_TYPE(options.base)->tp_name);
         return NULL;
     }
     if (strcmp(execute, "all") != 0) {
@@ -68,7 +76,28 @@ engine_record_imports(PyObject *engine, PyObject *excluded)
     return rs_recorder_install(engine, excluded) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+PyDoc_STRVAR(
+    changed_doc,
+    "changed_sources(allowed, /)\n--\n\n"
+    "Which loaded modules have another source than the one that lives?\n\n"
+    "allowed: callable (name, module) -> bool.\n\n"
+    "Returns (changed, gone), two lists of names. Contents are compared, not time\n"
+    "stamps, with the source that was recorded when the module was imported or "
+    "updated.\n"
+    "A module that was imported before the recorder was installed counts as changed "
+    "if\n"
+    "its file was touched since then; what is older than that is not noticed. Modules\n"
+    "whose loader gives no source are in neither list. What can't be read counts as\n"
+    "changed: the update tells why.");
+
+static PyObject *
+engine_changed_sources(PyObject *engine, PyObject *allowed)
+{
+    return rs_changed_sources(rs_state_of(engine), allowed);
+}
+
 static PyMethodDef engine_methods[] = {
+    {"changed_sources", engine_changed_sources, METH_O, changed_doc},
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
      reload_doc},

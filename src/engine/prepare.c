@@ -28,10 +28,10 @@ static int
 read_sources(rs_session *s, PyObject *modules)
 {
     if (rs_source_resolve(s, modules) < 0 || check_refusals(s) < 0 ||
-        rs_source_load(s) < 0 || check_refusals(s) < 0) {
+        rs_source_load(s) < 0 || check_refusals(s) < 0 || rs_source_known(s) < 0) {
         return -1;
     }
-    return rs_source_known(s);
+    return check_refusals(s);
 }
 
 /* In the order in which the modules were once imported (see order.h for circles); an

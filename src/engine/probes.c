@@ -1,6 +1,9 @@
 #include "probes.h"
 
 #include "chunks.h"
+#include "graft.h"
+#include "known.h"
+#include "loader.h"
 #include "moved.h"
 
 #ifdef RS_CHECKS
@@ -126,9 +129,111 @@ shift_lines(PyObject *engine, PyObject *args)
     return result < 0 ? NULL : PyBool_FromLong(result == 0);
 }
 
+PyDoc_STRVAR(
+    known_doc,
+    "_known(name, /)\n--\n\n"
+    "(text, code, pieces) of a loaded module, as far as they are known to be what "
+    "lives;\ntext and code may be None. Only in builds for tests.");
+
+static PyObject *
+known_of_unit(rs_session *s, rs_unit *u)
+{
+    PyObject *result = NULL;
+    /* owned */
+    PyObject *text = NULL, *code = NULL, *pieces = NULL;
+
+    if (rs_loader_read(u) < 0) {
+        return NULL;
+    }
+    u->text = u->data != NULL ? rs_loader_decode(u->data) : NULL;
+    if (PyErr_Occurred() || rs_known_text(s, u, &text) < 0) {
+        return NULL;
+    }
+    code = rs_known_code(s, u);
+    pieces = !PyErr_Occurred() ? rs_known_pieces(s, u) : NULL;
+    if (pieces != NULL) {
+        result = PyTuple_Pack(3, text != NULL ? text : Py_None,
+                              code != NULL ? code : Py_None, pieces);
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(code);
+    Py_XDECREF(pieces);
+    return result;
+}
+
+static PyObject *
+known(PyObject *engine, PyObject *name)
+{
+    PyObject *result = NULL, *module = PyImport_GetModule(name);
+    rs_session *s = rs_session_new(engine, rs_state_of(engine));
+    rs_unit *u = s != NULL ? PyMem_Calloc(1, sizeof(rs_unit)) : NULL;
+    if (module == NULL || u == NULL) {
+        PyErr_SetString(PyExc_ValueError, "no such module");
+        goto done;
+    }
+    s->units = u;
+    s->n_units = 1;
+    u->name = Py_NewRef(name);
+    u->module = Py_NewRef(module);
+    u->live = Py_NewRef(PyModule_GetDict(module));
+    u->filename = PyObject_GetAttrString(module, "__file__");
+    if (u->filename != NULL &&
+        rs_loader_find(u->live, name, &u->loader) == RS_LOADER_PYTHON) {
+        result = known_of_unit(s, u);
+    }
+done:
+    Py_XDECREF(module);
+    if (s != NULL) {
+        rs_session_finish(s);
+    }
+    return result;
+}
+
+PyDoc_STRVAR(
+    known_remember_doc,
+    "_known_remember(name, text, pieces, /)\n--\n\n"
+    "As after an update that took parts of the source. Only in builds for tests.");
+
+static PyObject *
+known_remember(PyObject *engine, PyObject *args)
+{
+    rs_unit u = {0};
+    PyObject *text, *pieces;
+    int result;
+    if (!PyArg_ParseTuple(args, "UUO!:_known_remember", &u.name, &text, &PyTuple_Type,
+                          &pieces)) {
+        return NULL;
+    }
+    u.module = PyImport_GetModule(u.name);
+    if (u.module == NULL) {
+        return NULL;
+    }
+    result = rs_known_remember(rs_state_of(engine), &u, text, pieces);
+    Py_DECREF(u.module);
+    return result < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(graft_doc,
+             "_graft(code, pieces, /)\n--\n\n"
+             "`code` with equal code objects of `pieces` (a tuple) in it. Only "
+             "in builds for tests.");
+
+static PyObject *
+graft(PyObject *Py_UNUSED(engine), PyObject *args)
+{
+    PyObject *code, *pieces;
+    return PyArg_ParseTuple(args, "O!O!:_graft", &PyCode_Type, &code, &PyTuple_Type,
+                            &pieces)
+               ? rs_graft(code, pieces)
+               : NULL;
+}
+
 static PyMethodDef probes[] = {
     {"_chunks", chunks, METH_O, chunks_doc},
     {"_fail_after", fail_after, METH_O, fail_after_doc},
+    {"_graft", graft, METH_VARARGS, graft_doc},
+    {"_known", known, METH_O, known_doc},
+    {"_known_remember", known_remember, METH_VARARGS, known_remember_doc},
     {"_shift_lines", shift_lines, METH_VARARGS, shift_lines_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -1,18 +1,8 @@
 #include "recorder.h"
 
-int
-rs_recorder_remember(rs_state *st, PyObject *name, PyObject *module, PyObject *code)
-{
-    int result = -1;
-    PyObject *ref = PyWeakref_NewRef(module, NULL);
-    PyObject *entry = ref != NULL ? PyTuple_Pack(2, ref, code) : NULL;
-    if (entry != NULL) {
-        result = PyDict_SetItem(st->known, name, entry);
-    }
-    Py_XDECREF(ref);
-    Py_XDECREF(entry);
-    return result;
-}
+#include <time.h>
+
+#include "known.h"
 
 static int
 is_excluded(const rs_state *st, PyObject *code)
@@ -51,12 +41,34 @@ run_code(PyObject *code, PyObject *module)
     return done != NULL ? 0 : -1;
 }
 
+/* The source that the loader has just compiled, or found compiled: *data, or NULL if there
+ * is none to be had, for which no import fails. The file may have changed since; known.c
+ * believes nothing that doesn't compile to `code`. 0, or -1 with an interruption. */
+static int
+read_source(PyObject *loader, PyObject *code, PyObject **data)
+{
+    *data = PyObject_CallMethod(loader, "get_data", "O", RS_CODE(code)->co_filename);
+    if (*data == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+            return -1;
+        }
+        PyErr_Clear();
+    } else if (!PyBytes_CheckExact(*data)) {
+        Py_CLEAR(*data);
+    }
+    return 0;
+}
+
 /* What importlib's _LoaderBasics.exec_module does, and an entry in st->known. */
 static PyObject *
 recording_exec_module(PyObject *engine, PyObject *args)
 {
     rs_state *st = rs_state_of(engine);
-    PyObject *loader, *module, *name, *code, *result = NULL;
+    int wanted;
+    PyObject *loader, *module, *result = NULL;
+    /* owned */
+    PyObject *name, *code = NULL, *data = NULL;
+
     if (!PyArg_ParseTuple(args, "OO:exec_module", &loader, &module)) {
         return NULL;
     }
@@ -70,17 +82,21 @@ recording_exec_module(PyObject *engine, PyObject *args)
                      "cannot load module %R when get_code() returns None", name);
         goto done;
     }
+    wanted = PyCode_Check(code) && PyUnicode_Check(name) && !is_excluded(st, code);
+    if (wanted && read_source(loader, code, &data) < 0) {
+        goto done;
+    }
     if (run_code(code, module) < 0) {
         goto done;
     }
-    if (PyCode_Check(code) && PyUnicode_Check(name) && !is_excluded(st, code) &&
-        rs_recorder_remember(st, name, module, code) < 0) {
+    if (wanted && rs_known_store(st, name, module, code, data, NULL) < 0) {
         PyErr_Clear(); /* a module that can't be referred to weakly is not known: allowed */
     }
     result = Py_NewRef(Py_None);
 done:
     Py_XDECREF(name);
     Py_XDECREF(code);
+    Py_XDECREF(data);
     return result;
 }
 
@@ -107,10 +123,14 @@ rs_recorder_install(PyObject *engine, PyObject *excluded)
 {
     rs_state *st = rs_state_of(engine);
     int result = -1, first = st->excluded == NULL;
+    struct timespec now;
     PyObject *external, *basics;
     Py_XSETREF(st->excluded, Py_NewRef(excluded));
     if (!first) {
         return 0;
+    }
+    if (timespec_get(&now, TIME_UTC) == TIME_UTC) {
+        st->installed = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
     external = PyImport_ImportModule("importlib._bootstrap_external");
     basics = external != NULL ? PyObject_GetAttrString(external, "_LoaderBasics")

@@ -17,9 +17,13 @@ clear_unit(rs_unit *u)
     Py_CLEAR(u->live);
     Py_CLEAR(u->loader);
     Py_CLEAR(u->filename);
+    Py_CLEAR(u->data);
+    Py_CLEAR(u->path);
+    Py_CLEAR(u->text);
     Py_CLEAR(u->code);
     Py_CLEAR(u->known_code);
     Py_CLEAR(u->effects);
+    Py_CLEAR(u->known_text);
     Py_CLEAR(u->scratch_module);
     Py_CLEAR(u->scratch);
     Py_CLEAR(u->error);
@@ -62,6 +66,7 @@ rs_session_close(rs_session *s)
     Py_CLEAR(s->del);
     Py_CLEAR(s->allowed);
     Py_CLEAR(s->data);
+    Py_CLEAR(s->base);
     Py_CLEAR(s->imports_of);
     Py_CLEAR(s->caches);
     Py_CLEAR(s->abcs);

@@ -31,14 +31,21 @@ typedef struct {
     PyObject *live;           /* its dict */
     PyObject *loader;         /* or NULL */
     PyObject *filename;       /* str; "<unknown>" if there is none */
+    PyObject *data;           /* the new source as the loader gave it, or NULL */
+    PyObject *path;           /* what it is compiled as, or NULL (loader.h) */
+    PyObject *text;           /* the new source, decoded, or NULL: not to be had */
     PyObject *code;           /* new code; NULL: the loader's exec_module runs */
     PyObject *known_code;     /* code of the source that is live, or NULL: not known */
     PyObject *effects;        /* code that runs in `live` after the commit, or NULL */
+    PyObject *known_text;     /* that source, or NULL: not known, or nobody asked */
     PyObject *scratch_module; /* a module object with the real __name__ */
     PyObject *scratch;        /* its dict */
     rs_policy policy;         /* for its data, unless a scope speaks for itself */
     rs_unit_phase phase;
     Py_ssize_t entry; /* number of the unit that begins its circle (order.h) */
+    int read_kind;    /* rs_source_kind of the new source (source.c) */
+    int way;          /* loader_read.c: how the loader gives its source */
+    int own_compile;  /* the loader doesn't compile as importlib does */
     int entered;      /* scratch.c: that one was asked to begin */
     PyObject *error;  /* what its body raised, or NULL: raised again (scratch.h) */
     int borrowed;     /* frames.h: a frame uses `scratch`, don't empty it */
@@ -114,6 +121,7 @@ struct rs_session {
 
     /* options */
     PyObject *allowed; /* callable (name, module) -> bool */
+    PyObject *base;    /* dict: module name -> old source (str or bytes), or NULL */
     PyObject *data;    /* callable (name) -> "keep" or "take" */
     PyObject *take;    /* set of "module.name" or "module.Class.name" */
     PyObject *del;     /* the same, delete= */

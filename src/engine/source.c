@@ -322,22 +322,74 @@ rs_source_resolve(rs_session *s, PyObject *modules)
     return result;
 }
 
+static int
+refuse_gone(rs_session *s, const rs_unit *u)
+{
+    return rs_refuse(s, "RSL104", u, NULL, 0,
+                     "put the file back, or leave the module out",
+                     "the source of this module can't be found any more");
+}
+
+/* u->text. What can't be decoded is left to the compiler, which tells it better. */
+static int
+decode(rs_unit *u)
+{
+    if (u->data == NULL) {
+        return 0;
+    }
+    u->text = rs_loader_decode(u->data);
+    if (u->text == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_SyntaxError) &&
+            !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+    }
+    return 0;
+}
+
 int
-rs_source_load(rs_session *s)
+rs_source_read(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         rs_unit *u = &s->units[i];
-        int kind = rs_loader_compile(u, &u->code);
-        if (kind < 0) {
+        int kind = rs_loader_read(u);
+        if (kind < 0 || decode(u) < 0) {
             return rs_prepare_error(s, u);
         }
-        if (kind == RS_SOURCE_GONE &&
-            rs_refuse(s, "RSL104", u, NULL, 0,
-                      "put the file back, or leave the module out",
-                      "the source of this module can't be found any more") < 0) {
+        u->read_kind = kind;
+        if (kind == RS_SOURCE_GONE && refuse_gone(s, u) < 0) {
             return -1;
         }
-        rs_session_breathe(s); /* compiling gives nobody else a turn */
+    }
+    return 0;
+}
+
+int
+rs_source_compile(rs_session *s, rs_unit *u)
+{
+    int kind = u->read_kind;
+    if (kind != RS_SOURCE_CODE) {
+        return 0;
+    }
+    kind = rs_loader_code(u, u->data, &u->code);
+    if (kind < 0) {
+        return rs_prepare_error(s, u);
+    }
+    rs_session_breathe(s); /* compiling gives nobody else a turn */
+    return kind == RS_SOURCE_GONE ? refuse_gone(s, u) : 0;
+}
+
+int
+rs_source_load(rs_session *s)
+{
+    if (rs_source_read(s) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        if (rs_source_compile(s, &s->units[i]) < 0) {
+            return -1;
+        }
     }
     return 0;
 }

@@ -128,7 +128,8 @@ typedef struct {
     rs_session *running;      /* borrowed; NULL when no update runs */
 
     PyObject *graveyard; /* list: scratch namespaces that frames still borrow (T6) */
-    PyObject *known; /* dict: module name -> code object of the source that is live */
+    PyObject *known;     /* dict: the source that is live of each module (known.h) */
+    int64_t installed;   /* when the recorder was, in ns since 1970 (recorder.c) */
     PyObject
         *excluded;    /* recorder.c: tuple of folders whose modules are not recorded */
     PyObject *broken; /* what went wrong when an update could not be taken back: from

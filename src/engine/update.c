@@ -402,6 +402,7 @@ rs_update_reload(PyObject *engine, rs_state *st, const rs_update_options *option
     s->update = Py_NewRef(options->update);
     s->allowed = Py_NewRef(options->allowed);
     s->data = Py_NewRef(options->data);
+    s->base = options->base != Py_None ? Py_NewRef(options->base) : NULL;
     s->take = Py_NewRef(options->take);
     s->del = Py_NewRef(options->del);
     s->timeout = options->timeout;

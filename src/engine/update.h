@@ -18,6 +18,7 @@ typedef struct {
     PyObject *update;  /* the face's object; its attributes are filled */
     PyObject *allowed; /* callable (name, module) -> bool */
     PyObject *data;    /* callable (name) -> data policy of that module */
+    PyObject *base;    /* dict: module name -> old source; or None */
     PyObject *take;    /* set of names */
     PyObject *del;     /* set of names */
     double timeout;

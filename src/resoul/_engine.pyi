@@ -113,5 +113,9 @@ def reload(
     take: frozenset[str],
     delete: frozenset[str],
     timeout: float,
+    base: dict[str, str | bytes] | None,
 ) -> None: ...
+def changed_sources(
+    allowed: Callable[[str, ModuleType], bool], /
+) -> tuple[list[str], list[str]]: ...
 def record_imports(excluded: tuple[str, ...], /) -> None: ...

@@ -5,16 +5,16 @@ import sys
 from collections.abc import Iterable
 from types import ModuleType
 
-from resoul import _config, _engine
+from resoul import _base, _config, _engine
 from resoul._options import UNSET, Configured
-from resoul._policy import namespace_of
+from resoul._policy import Policy, namespace_of
 from resoul._update import Update, headline, notice_text, times
 
 _log = logging.getLogger("resoul")
 
 
 def reload(
-    modules: str | ModuleType | Iterable[str | ModuleType],
+    modules: str | ModuleType | Iterable[str | ModuleType] | None = None,
     *,
     execute: str | Configured = UNSET,
     data: str | Configured = UNSET,
@@ -22,11 +22,14 @@ def reload(
     delete: str | Iterable[str] = (),
     strict: bool | Configured = UNSET,
     timeout: float | Configured | None = UNSET,
+    base: _base.Base | None = None,
 ) -> Update:
     """Bring the new source of modules into the running program, as one transaction.
 
     modules  a name, a module or an iterable of these; all must be loaded. They are
-             executed in the order that their imports ask for
+             executed in the order that their imports ask for. None: every module that
+             may be updated and whose source is another one now, by its contents; those
+             whose file is gone are skipped with a warning
     execute  "all": the whole new body runs, in a namespace of its own, before anything
              changes
     data     "keep": data whose name exists keeps its live value; "take": it takes the
@@ -36,6 +39,9 @@ def reload(
     delete   qualified names that are removed though the new source only dropped them
     strict   True: what would be a warning refuses the update
     timeout  seconds that executing the new source may take; None: no limit
+    base     the old source, for modules of which it is not known: a path, bytes of a
+             file, or text (a str with line ends); or a dict from names to these. Only
+             what fits the functions that live is believed
 
     For what is not given, `configure()` and the file that RESOUL_CONFIG names are
     asked; without them it is execute="all", data="keep", strict=False, timeout=10.
@@ -50,15 +56,23 @@ def reload(
 
     and then the program is as it was. Another thread's update is waited for.
     """
-    asked = _modules(modules)
     options = _config.resolve(
         data=data, execute=execute, strict=strict, timeout=timeout
     )
+    gone: list[_engine.Notice] = []
+    asked: list[str | ModuleType]
+    if modules is None:
+        asked, gone = _changed(options.allowed)
+    else:
+        asked = _modules(modules)
     taken = _qualified("take", take)
     deleted = _qualified("delete", delete)
     names = tuple(_name(module) for module in asked)
+    sources = _base.resolve(base, names)
     update = Update("reload", names)
     if not asked:
+        update.warnings += gone
+        _warn(update)
         return update
     sys.audit("resoul.reload", names)
     try:
@@ -71,14 +85,30 @@ def reload(
             take=taken,
             delete=deleted,
             timeout=options.timeout,
+            base=sources,
         )
     except _engine.UpdateError as error:
         _log.warning("reload of %s was not made: %s", ", ".join(names), str(error))
+        update.warnings += gone
         _warn(update)
         raise
+    update.warnings += gone
     _log.info("%s; %s", headline(update), times(update))
     _warn(update)
     return update
+
+
+def _changed(allowed: Policy) -> tuple[list[str | ModuleType], list[_engine.Notice]]:
+    """Modules with another source than the one that lives, and warnings about others."""
+    changed, gone = _engine.changed_sources(allowed)
+    found = "its source can't be found any more: skipped"
+    notices = []
+    for name in gone:
+        module = sys.modules.get(name)
+        file = namespace_of(module).get("__file__") if module else None
+        filename = file if isinstance(file, str) else ""
+        notices.append(_engine.Notice(("RSL610", name, "", filename, 0, found)))
+    return [*changed], notices
 
 
 def _warn(update: Update) -> None:

@@ -28,9 +28,12 @@ def pieces(text):
     return [(data[start:end].decode(), line, last) for start, end, line, last in chunks]
 
 
-def first_line(statement):
-    lines = [node.lineno for node in getattr(statement, "decorator_list", ())]
-    return min([*lines, statement.lineno])
+def begins_at(statement, line, piece):
+    """A decorator's node begins behind the @, maybe on a later line."""
+    decorators = getattr(statement, "decorator_list", ())
+    if decorators:
+        return piece.lstrip()[0] == "@" and line <= decorators[0].lineno
+    return statement.lineno == line
 
 
 def dumped(body):
@@ -48,7 +51,7 @@ def check(text):
         assert body, piece
         for statement in body:
             ast.increment_lineno(statement, line - 1)
-        assert min(map(first_line, body)) == line, piece
+        assert begins_at(body[0], line, piece), piece
         # a backslash may lead on to an empty line
         assert 0 <= last - max(s.end_lineno for s in body) <= 1, piece
         found += body
@@ -462,7 +465,7 @@ def check_lines(path):
             between = next(lines).strip()
             assert between in ("", "\f") or between.startswith("#"), (path, number)
         assert statement is not None, (path, line)
-        assert first_line(statement) == line, (path, line)
+        assert begins_at(statement, line, piece), (path, line)
         while statement is not None and statement.end_lineno <= last:
             end = statement.end_lineno
             statement = next(at, None)
