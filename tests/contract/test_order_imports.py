@@ -204,7 +204,7 @@ def test_a_module_object_that_is_not_the_loaded_one(live):
 
 
 def test_something_that_is_no_module_is_a_type_error(live):
-    for wrong in (5, None, [5], b"m"):
+    for wrong in (5, [5], [None], b"m"):
         with pytest.raises(TypeError):
             resoul.reload(wrong)
 
