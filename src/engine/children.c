@@ -1,23 +1,9 @@
 #include "children.h"
 
-#include <string.h>
-
 #include "roles.h"
 #include "same.h"
 
 /* ---- collecting ---- */
-
-static int
-is_type_scope(PyObject *code)
-{
-    static const char prefix[] = "<generic parameters of ";
-    const char *name = PyUnicode_AsUTF8(RS_CODE(code)->co_name);
-    if (name == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    return strncmp(name, prefix, sizeof(prefix) - 1) == 0;
-}
 
 static Py_ssize_t
 count_children(PyObject *code)
@@ -27,7 +13,7 @@ count_children(PyObject *code)
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts); i++) {
         PyObject *child = PyTuple_GET_ITEM(consts, i);
         if (PyCode_Check(child)) {
-            count += is_type_scope(child) ? count_children(child) : 1;
+            count += rs_is_type_scope(child) ? count_children(child) : 1;
         }
     }
     return count;
@@ -42,7 +28,7 @@ collect(PyObject *code, rs_children *children)
         if (!PyCode_Check(child)) {
             continue;
         }
-        if (is_type_scope(child)) {
+        if (rs_is_type_scope(child)) {
             collect(child, children);
         } else {
             children->at[children->count++] = (rs_child){child, -1, 0};

@@ -81,27 +81,36 @@ rs_codes_clear(rs_session *s)
 }
 
 static int
-make_room(rs_session *s)
+open_codes(rs_session *s)
 {
-    struct rs_codes *codes = s->codes;
-    if (codes == NULL) {
-        codes = s->codes = PyMem_Calloc(1, sizeof(*codes));
+    if (s->codes != NULL) {
+        return 0;
     }
-    if (codes != NULL && codes->index.used == codes->room) {
-        Py_ssize_t room = codes->room != 0 ? codes->room * 2 : 64;
-        rs_code_note *notes = PyMem_Realloc(codes->notes,
-                                            (size_t)room * sizeof(rs_code_note));
-        if (notes == NULL) {
-            codes = NULL;
-        } else {
-            codes->notes = notes;
-            codes->room = room;
-        }
-    }
-    if (codes == NULL) {
+    s->codes = PyMem_Calloc(1, sizeof(*s->codes));
+    if (s->codes == NULL) {
         PyErr_NoMemory();
         return -1;
     }
+    return rs_roles_open(&s->codes->opcodes);
+}
+
+static int
+make_room(rs_session *s)
+{
+    struct rs_codes *codes = s->codes;
+    Py_ssize_t room;
+    rs_code_note *notes;
+    if (codes->index.used < codes->room) {
+        return 0;
+    }
+    room = codes->room != 0 ? codes->room * 2 : 64;
+    notes = PyMem_Realloc(codes->notes, (size_t)room * sizeof(rs_code_note));
+    if (notes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    codes->notes = notes;
+    codes->room = room;
     return 0;
 }
 
@@ -114,7 +123,7 @@ take_note(rs_session *s, PyObject *code)
     if (note != NULL) {
         return note;
     }
-    if (make_room(s) < 0) {
+    if (open_codes(s) < 0 || make_room(s) < 0) {
         return NULL;
     }
     note = &s->codes->notes[s->codes->index.used];
@@ -129,15 +138,11 @@ take_note(rs_session *s, PyObject *code)
 
 /* ---- what is nested in a pair ---- */
 
+/* Definitions of modules and classes are matched as objects, with their defaults. */
 static int
-wants_roles(PyObject *parent, int inner, const rs_children *olds,
-            const rs_children *news)
+wants_defaults(PyObject *parent, int inner, const rs_children *olds)
 {
     int is_function = (RS_CODE(parent)->co_flags & CO_OPTIMIZED) != 0;
-    if (rs_children_share_names(olds, news)) {
-        return 1;
-    }
-    /* definitions of modules and classes are matched as objects, with their defaults */
     for (Py_ssize_t i = 0; i < olds->count; i++) {
         const PyCodeObject *code = RS_CODE(olds->at[i].code);
         if (code->co_argcount + code->co_kwonlyargcount > 0 &&
@@ -146,6 +151,38 @@ wants_roles(PyObject *parent, int inner, const rs_children *olds,
         }
     }
     return 0;
+}
+
+/* What is known of the functions that two code objects make. Owned. */
+typedef struct {
+    PyObject *old, *new; /* rs_roles_of, or NULL */
+    int no_defaults;     /* none of them has default values */
+} role_pair;
+
+static int
+find_roles(rs_session *s, PyObject *old_code, PyObject *new_code, int inner,
+           const rs_children *olds, const rs_children *news, role_pair *roles)
+{
+    const rs_roles_opcodes *ops;
+    if (open_codes(s) < 0) {
+        return -1;
+    }
+    ops = &s->codes->opcodes;
+    if (!rs_children_share_names(olds, news)) {
+        if (!wants_defaults(old_code, inner, olds)) {
+            return 0;
+        }
+        roles->no_defaults = rs_roles_without_defaults(ops, old_code);
+        if (roles->no_defaults > 0) {
+            roles->no_defaults = rs_roles_without_defaults(ops, new_code);
+        }
+        if (roles->no_defaults != 0) {
+            return roles->no_defaults < 0 ? -1 : 0;
+        }
+    }
+    roles->old = rs_roles_of(old_code);
+    roles->new = roles->old != NULL ? rs_roles_of(new_code) : NULL;
+    return roles->new != NULL ? 0 : -1;
 }
 
 /* Pairs that stand already are anchors for the rest. */
@@ -166,23 +203,35 @@ match_known(const rs_session *s, rs_children *olds, rs_children *news)
     }
 }
 
-static void
-note_roles(rs_code_note *note, PyObject *old_roles, PyObject *new_code,
-           PyObject *new_roles)
+static int
+note_roles(rs_code_note *note, PyObject *new_code, const role_pair *roles)
 {
-    if (old_roles == NULL || note->old_defaults != NULL) {
-        return;
+    if (note->old_defaults != NULL) {
+        return 0;
+    }
+    if (roles->no_defaults) {
+        note->old_defaults = PyTuple_New(0);
+        note->new_defaults = PyTuple_New(0);
+        note->new_kwdefaults = PyLong_FromLong(0);
+        return note->old_defaults != NULL && note->new_defaults != NULL &&
+                       note->new_kwdefaults != NULL
+                   ? 0
+                   : -1;
+    }
+    if (roles->old == NULL) {
+        return 0;
     }
     note->old_defaults = Py_NewRef(
-        rs_role_get(old_roles, note->code, RS_ROLE_DEFAULTS));
-    note->new_defaults = Py_NewRef(rs_role_get(new_roles, new_code, RS_ROLE_DEFAULTS));
+        rs_role_get(roles->old, note->code, RS_ROLE_DEFAULTS));
+    note->new_defaults = Py_NewRef(rs_role_get(roles->new, new_code, RS_ROLE_DEFAULTS));
     note->new_kwdefaults = Py_NewRef(
-        rs_role_get(new_roles, new_code, RS_ROLE_KWDEFAULTS));
+        rs_role_get(roles->new, new_code, RS_ROLE_KWDEFAULTS));
+    return 0;
 }
 
 static int
-note_children(rs_session *s, const rs_children *olds, PyObject *old_roles,
-              const rs_children *news, PyObject *new_roles, int inner)
+note_children(rs_session *s, const rs_children *olds, const rs_children *news,
+              const role_pair *roles, int inner)
 {
     for (Py_ssize_t i = 0; i < olds->count; i++) {
         const rs_child *old = &olds->at[i];
@@ -199,8 +248,8 @@ note_children(rs_session *s, const rs_children *olds, PyObject *old_roles,
             }
             continue;
         }
-        note_roles(note, old_roles, new_code, new_roles);
-        if (pair_codes(s, old->code, new_code, inner) < 0) {
+        if (note_roles(note, new_code, roles) < 0 ||
+            pair_codes(s, old->code, new_code, inner) < 0) {
             return -1;
         }
     }
@@ -214,8 +263,7 @@ pair_children(rs_session *s, PyObject *old_code, PyObject *new_code, int relatio
 {
     int result = -1;
     rs_children olds = {NULL, 0}, news = {NULL, 0};
-    /* owned */
-    PyObject *old_roles = NULL, *new_roles = NULL;
+    role_pair roles = {NULL, NULL, 0};
 
     if (rs_children_of(old_code, &olds) < 0 || rs_children_of(new_code, &news) < 0) {
         goto done;
@@ -228,23 +276,17 @@ pair_children(rs_session *s, PyObject *old_code, PyObject *new_code, int relatio
         rs_children_match_in_order(&olds, &news);
     } else {
         match_known(s, &olds, &news);
-        if (wants_roles(old_code, inner, &olds, &news)) {
-            old_roles = rs_roles_of(old_code);
-            new_roles = old_roles != NULL ? rs_roles_of(new_code) : NULL;
-            if (new_roles == NULL) {
-                goto done;
-            }
-        }
-        if (rs_children_match(&olds, old_roles, &news, new_roles) < 0) {
+        if (find_roles(s, old_code, new_code, inner, &olds, &news, &roles) < 0 ||
+            rs_children_match(&olds, roles.old, &news, roles.new) < 0) {
             goto done;
         }
     }
-    result = note_children(s, &olds, old_roles, &news, new_roles, inner);
+    result = note_children(s, &olds, &news, &roles, inner);
 done:
     PyMem_Free(olds.at);
     PyMem_Free(news.at);
-    Py_XDECREF(old_roles);
-    Py_XDECREF(new_roles);
+    Py_XDECREF(roles.old);
+    Py_XDECREF(roles.new);
     return result;
 }
 

@@ -12,6 +12,7 @@
 #ifndef RS_CODES_H
 #define RS_CODES_H
 
+#include "roles.h"
 #include "session.h"
 
 typedef enum {
@@ -44,6 +45,7 @@ struct rs_codes {
     rs_idmap index; /* old code -> itself; entry n belongs to notes[n] */
     rs_code_note *notes;
     Py_ssize_t room;
+    rs_roles_opcodes opcodes;
 };
 
 /* Pair `old_code` with `new_code` and what is nested in them, for a live function that

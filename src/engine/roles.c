@@ -368,6 +368,86 @@ rs_roles_of(PyObject *code)
     return roles;
 }
 
+/* ---- the short way ---- */
+
+static int
+number_of(PyObject *opmap, const char *name)
+{
+    PyObject *number = PyDict_GetItemString(opmap, name);
+    return number != NULL ? (int)PyLong_AsLong(number) : -1;
+}
+
+int
+rs_roles_open(rs_roles_opcodes *ops)
+{
+    int result = -1;
+    PyObject *module = PyImport_ImportModule("opcode");
+    PyObject *opmap = module != NULL ? PyObject_GetAttrString(module, "opmap") : NULL;
+    if (opmap != NULL && PyDict_Check(opmap)) {
+        ops->make_function = number_of(opmap, "MAKE_FUNCTION");
+        ops->set_function_attribute = number_of(opmap, "SET_FUNCTION_ATTRIBUTE");
+        result = 0;
+    } else if (opmap != NULL) {
+        PyErr_SetString(PyExc_TypeError, "opcode.opmap is no dict");
+    }
+    Py_XDECREF(opmap);
+    Py_XDECREF(module);
+    return result;
+}
+
+int
+rs_is_type_scope(PyObject *code)
+{
+    static const char prefix[] = "<generic parameters of ";
+    const char *name = PyUnicode_AsUTF8(RS_CODE(code)->co_name);
+    if (name == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    return strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+}
+
+/* A function with type parameters is made in a code object of its own, which gets the
+ * default values from this one. */
+static int
+makes_generics(PyObject *code)
+{
+    PyObject *consts = RS_CODE(code)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts); i++) {
+        PyObject *value = PyTuple_GET_ITEM(consts, i);
+        if (PyCode_Check(value) && rs_is_type_scope(value)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_roles_without_defaults(const rs_roles_opcodes *ops, PyObject *code)
+{
+    PyObject *bytes;
+    const unsigned char *text;
+    int result = 1;
+    if (ops->make_function < 0 || makes_generics(code)) {
+        return 0;
+    }
+    bytes = PyCode_GetCode(RS_CODE(code));
+    if (bytes == NULL) {
+        return -1;
+    }
+    text = (const unsigned char *)PyBytes_AS_STRING(bytes);
+    for (Py_ssize_t i = 0; i + 1 < PyBytes_GET_SIZE(bytes); i += 2) {
+        /* the flags fit a byte: no EXTENDED_ARG */
+        if ((text[i] == ops->make_function || text[i] == ops->set_function_attribute) &&
+            (text[i + 1] & (HAS_DEFAULTS | HAS_KWDEFAULTS)) != 0) {
+            result = 0;
+            break;
+        }
+    }
+    Py_DECREF(bytes);
+    return result;
+}
+
 PyObject *
 rs_role_get(PyObject *roles, PyObject *code, rs_role_field field)
 {

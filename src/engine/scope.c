@@ -125,6 +125,9 @@ rs_scope_is_special(const rs_scope *scope, PyObject *name)
                                               "_boundary_",
                                               "_inverted_",
                                               NULL};
+    if (PyUnicode_GET_LENGTH(name) == 0 || PyUnicode_READ_CHAR(name, 0) != '_') {
+        return 0; /* as most names */
+    }
     if (is_one_of(name, settings)) {
         return 1;
     }

@@ -3,6 +3,7 @@
 #include "caches.h"
 #include "class.h"
 #include "clock.h"
+#include "codes.h"
 #include "effects.h"
 #include "frames.h"
 #include "heap.h"
@@ -248,11 +249,14 @@ find_lagging(rs_session *s)
     while (rs_idmap_next(&s->old_codes, &pos, &old_code, &new_code)) {
         rs_unit *u;
         PyObject *label;
+        const rs_code_note *note = rs_codes_note(s, old_code);
         int relation;
         if (!PyCode_Check(old_code) || !PyCode_Check(new_code)) {
             continue;
         }
-        relation = rs_same_code(old_code, new_code);
+        relation = note != NULL && note->new_code == new_code
+                       ? note->relation
+                       : rs_same_code(old_code, new_code);
         if (relation < 0) {
             goto done;
         }

@@ -122,13 +122,13 @@ int
 rs_is_singledispatch(PyObject *func)
 {
     PyObject *module;
-    if (!PyFunction_Check(func)) {
+    if (!PyFunction_Check(func) ||
+        !rs_text_equals(RS_CODE(RS_FUNCTION(func)->func_code)->co_qualname,
+                        "singledispatch.<locals>.wrapper")) {
         return 0;
     }
     module = PyDict_GetItemString(RS_FUNCTION(func)->func_globals, "__name__");
-    return rs_text_equals(module, "functools") &&
-           rs_text_equals(RS_CODE(RS_FUNCTION(func)->func_code)->co_qualname,
-                          "singledispatch.<locals>.wrapper");
+    return rs_text_equals(module, "functools");
 }
 
 PyObject *
