@@ -67,11 +67,18 @@ rs_layout_fits(const rs_session *s, PyTypeObject *live, PyTypeObject *donor)
 {
     PyTypeObject *live_root = layout_root(s->st, live);
     PyTypeObject *donor_root = layout_root(s->st, donor);
+    PyTypeObject *donor_last = last_that_adds(donor_root);
     if (live->tp_free != donor->tp_free || !rs_layout_flags_agree(live, donor)) {
         return 0;
     }
     /* a donor that adds to the layout itself is mapped to `live`: that says nothing */
     if (donor_root != donor && live_type(s, donor_root) == live_root) {
+        return 1;
+    }
+    /* 3.15 walks past a class that has nothing but a __dict__, but not past Generic, which
+     * has a deallocator of its own */
+    if (donor_last != donor &&
+        live_type(s, donor_last) == live_type(s, last_that_adds(live_root))) {
         return 1;
     }
     if (live_root->tp_base == NULL || donor_root->tp_base == NULL) {

@@ -388,6 +388,29 @@ def test_plain_class_becomes_generic(live):
     )
     assert box.get() == "new"
     assert m.Box[int]().get() == "new"
+    live.update("m", "class Box:\n    def get(self): return 'newer'\n")
+    assert box.get() == m.Box().get() == "newer"
+
+
+@pytest.mark.parametrize("slots", ["()", "('a',)", "('a', '__weakref__')"])
+def test_slots_stay_when_a_class_becomes_generic(live, slots):
+    plain = (
+        f"class Box:\n    __slots__ = {slots}\n"
+        "    def get(self): return 'old', getattr(self, 'a', None)\n"
+    )
+    m = live.module("m", plain)
+    box = m.Box()
+    value = None
+    if slots != "()":
+        box.a = value = object()
+    live.update(
+        "m",
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\n"
+        + plain.replace("Box", "Box(Generic[T])"),
+    )
+    assert box.get() == ("old", value)
+    live.update("m", plain.replace("old", "new"))
+    assert box.get() == ("new", value)
 
 
 def test_instances_made_while_preparing_are_of_the_live_class(live):
