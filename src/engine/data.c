@@ -71,8 +71,7 @@ append_counted(counted_list *list, PyObject *op)
     return 0;
 }
 
-/* Values of the namespace that the collector does not list: sentinels, locks, before 3.14
- * dicts that hold nothing it tracks, since 3.15 frozensets. */
+/* Values of the namespace that the collector does not list: sentinels, locks. */
 static int
 collect_unlisted(rs_session *s, PyObject *dict, counted_list *list)
 {
@@ -99,40 +98,14 @@ drop_doubles(counted_list *list)
     list->used = kept;
 }
 
-/* Those of which every reference comes from a young object are young as well. How many
- * that are, or -1. */
-static Py_ssize_t
-add_explained(rs_session *s, counted_list *list)
-{
-    Py_ssize_t pos = 0, found = 0;
-    PyObject *op;
-    for (Py_ssize_t i = 0; i < list->used; i++) {
-        list->items[i].refs = 0;
-    }
-    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
-        if (Py_TYPE(op)->tp_traverse != NULL) {
-            Py_TYPE(op)->tp_traverse(op, count_one, list);
-        }
-    }
-    for (Py_ssize_t i = 0; i < list->used; i++) {
-        op = list->items[i].op;
-        if (list->items[i].refs != Py_REFCNT(op) || rs_idmap_has(&s->young, op)) {
-            continue;
-        }
-        if (rs_idmap_set(&s->young, op, op) < 0) {
-            return -1;
-        }
-        found++;
-    }
-    return found;
-}
-
+/* Objects of which every reference comes from a young object are young as well. */
 static int
 add_unlisted(rs_session *s)
 {
     int result = -1;
     counted_list list = {NULL, 0, 0};
-    Py_ssize_t found;
+    Py_ssize_t pos = 0;
+    PyObject *op;
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (collect_unlisted(s, s->units[i].scratch, &list) < 0) {
             goto done;
@@ -150,44 +123,21 @@ add_unlisted(rs_session *s)
     }
     qsort(list.items, (size_t)list.used, sizeof(counted), by_address);
     drop_doubles(&list);
-    do { /* what is in one of them is explained by that */
-        found = add_explained(s, &list);
-    } while (found > 0);
-    result = found < 0 ? -1 : 0;
+    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
+        if (Py_TYPE(op)->tp_traverse != NULL) {
+            Py_TYPE(op)->tp_traverse(op, count_one, &list);
+        }
+    }
+    for (Py_ssize_t i = 0; i < list.used; i++) {
+        if (list.items[i].refs == Py_REFCNT(list.items[i].op) &&
+            rs_idmap_set(&s->young, list.items[i].op, list.items[i].op) < 0) {
+            goto done;
+        }
+    }
+    result = 0;
 done:
     PyMem_Free(list.items);
     return result;
-}
-
-static int
-find_untracked_dict(PyObject *op, void *arg)
-{
-    counted_list *list = arg;
-    if (PyDict_CheckExact(op) && Py_REFCNT(op) == 1 && !PyObject_GC_IsTracked(op)) {
-        return append_counted(list, op);
-    }
-    return 0;
-}
-
-/* Dicts that the collector does not track, since what they hold can't form a cycle, may
- * hold a sentinel all the same. */
-static int
-add_untracked(rs_session *s)
-{
-    int result = 0;
-    counted_list list = {NULL, 0, 0};
-    Py_ssize_t pos = 0;
-    PyObject *op;
-    while (result == 0 && rs_idmap_next(&s->young, &pos, &op, NULL)) {
-        if (Py_TYPE(op)->tp_traverse != NULL) {
-            result = Py_TYPE(op)->tp_traverse(op, find_untracked_dict, &list);
-        }
-    }
-    for (Py_ssize_t i = 0; result == 0 && i < list.used; i++) {
-        result = rs_idmap_set(&s->young, list.items[i].op, list.items[i].op);
-    }
-    PyMem_Free(list.items);
-    return result < 0 ? -1 : 0;
 }
 
 /* ---- kinds ---- */
@@ -507,7 +457,7 @@ map_scope(rs_session *s, const rs_scope *scope)
 int
 rs_data_map(rs_session *s)
 {
-    if (add_untracked(s) < 0 || add_unlisted(s) < 0) {
+    if (add_unlisted(s) < 0) {
         return -1;
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {

@@ -144,6 +144,29 @@ def test_containers_and_instances(m):
     assert next(m.GENERATOR) is m.TABLE
 
 
+@pytest.mark.parametrize(
+    "shared", ["(MISSING, 1)", "frozenset([MISSING])", "{1: MISSING}"]
+)
+@pytest.mark.parametrize("nested", ["{}", "({}, 2)", "[{}]"])
+def test_a_container_that_the_collector_does_not_track_has_two_holders(
+    live, shared, nested
+):
+    source = "MISSING = object()\ndef get(x=MISSING): return 'old', x is MISSING\n"
+    m = live.module("m", source)
+    kept = m.MISSING
+    live.update(
+        "m",
+        source.replace("old", "new")
+        + f"SHARED = {nested.format(shared)}\n"
+        + "def first(x=SHARED): return x\ndef second(x=SHARED): return x\n",
+    )
+    assert m.MISSING is kept
+    assert m.get() == m.get(kept) == ("new", True)
+    assert m.first() is m.second() is m.SHARED
+    inner = {"{}": m.SHARED}.get(nested) or m.SHARED[0]
+    assert kept in (inner.values() if isinstance(inner, dict) else inner)
+
+
 def test_dataclass_fields(m):
     item = m.Item()
     assert item.x is m.MISSING
