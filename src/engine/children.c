@@ -31,9 +31,19 @@ collect(PyObject *code, rs_children *children)
         if (rs_is_type_scope(child)) {
             collect(child, children);
         } else {
-            children->at[children->count++] = (rs_child){child, -1, 0};
+            children->at[children->count++] = (rs_child){child, -1, -1, 0};
         }
     }
+}
+
+/* From 3.14 on compilers make the code for annotations, all of one name, right before the
+ * function's own. What a program calls so stands before the next function. */
+static int
+annotates_next(const rs_children *children, Py_ssize_t i)
+{
+    PyCodeObject *code = RS_CODE(children->at[i].code);
+    return i + 1 < children->count && rs_text_equals(code->co_name, "__annotate__") &&
+           code->co_firstlineno >= RS_CODE(children->at[i + 1].code)->co_firstlineno;
 }
 
 int
@@ -47,15 +57,22 @@ rs_children_of(PyObject *code, rs_children *children)
         return -1;
     }
     collect(code, children);
+    for (Py_ssize_t i = 0; i < children->count; i++) {
+        if (annotates_next(children, i)) {
+            children->at[i].owner = i + 1;
+        }
+    }
     return 0;
 }
 
 /* ---- matching ---- */
 
+/* Not for what has an owner: its name says nothing (K2). */
 static int
 same_name(const rs_child *a, const rs_child *b)
 {
-    return rs_same_text(RS_CODE(a->code)->co_name, RS_CODE(b->code)->co_name);
+    return a->owner < 0 && b->owner < 0 &&
+           rs_same_text(RS_CODE(a->code)->co_name, RS_CODE(b->code)->co_name);
 }
 
 static void
@@ -260,6 +277,26 @@ match_copies(rs_children *olds, rs_children *news)
     return 0;
 }
 
+/* K2. */
+static void
+match_owned(rs_children *olds, rs_children *news)
+{
+    for (Py_ssize_t i = 0; i < olds->count; i++) {
+        rs_child *old = &olds->at[i];
+        if (old->owner < 0 || old->partner >= 0) {
+            continue;
+        }
+        old->rivals = olds->at[old->owner].rivals;
+        for (Py_ssize_t k = 0; k < news->count; k++) {
+            if (news->at[k].owner >= 0 &&
+                news->at[k].owner == olds->at[old->owner].partner) {
+                old->partner = k;
+                news->at[k].partner = i;
+            }
+        }
+    }
+}
+
 int
 rs_children_match(rs_children *olds, PyObject *old_roles, rs_children *news,
                   PyObject *new_roles)
@@ -280,6 +317,7 @@ rs_children_match(rs_children *olds, PyObject *old_roles, rs_children *news,
         olds->at[i].rivals = olds->at[i].partner < 0 &&
                              free_of_name(news, &olds->at[i]) > 0;
     }
+    match_owned(olds, news);
     return 0;
 }
 

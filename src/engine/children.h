@@ -6,6 +6,7 @@
  * Invariants:
  *   K1  matched by name, then by use, by sameness, and by order only between matched
  *       neighbours and where the counts agree: never guessed.
+ *   K2  what computes the annotations of a function goes where the function goes.
  */
 #ifndef RS_CHILDREN_H
 #define RS_CHILDREN_H
@@ -15,6 +16,7 @@
 typedef struct {
     PyObject *code;     /* borrowed from the parent */
     Py_ssize_t partner; /* index in the other list, or -1 */
+    Py_ssize_t owner;   /* index of the function whose annotations it computes, or -1 */
     int rivals; /* no partner, but the other list has unmatched ones of its name */
 } rs_child;
 

@@ -34,7 +34,7 @@ collect(PyObject *sequence, PyObject *globals, rs_children *children)
     for (Py_ssize_t i = 0; i < size; i++) {
         PyObject *code = own_code(items[i], globals);
         if (code != NULL) {
-            children->at[children->count++] = (rs_child){code, -1, 0};
+            children->at[children->count++] = (rs_child){code, -1, -1, 0};
         }
     }
     return 0;

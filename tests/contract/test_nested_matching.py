@@ -3,6 +3,7 @@
 import dis
 import gc
 
+import pytest
 from livefolder import actions, warned
 
 
@@ -247,3 +248,18 @@ def test_no_growth_over_updates_of_a_closure(live):
     gc.collect()
     assert held(1) == (2, 99)
     assert len(gc.get_objects()) - before < 20
+
+
+@pytest.mark.parametrize("decorator", ["", "    @staticmethod\n"])
+def test_annotations_stay_with_their_function(live, decorator):
+    """From 3.14 on code computes them, and all such code has one name."""
+    old = f"class K:\n{decorator}    def f(x: int) -> str: ...\n"
+    new = old.replace("f(", "g(").replace("str", "float")
+    m = live.module("m", old)
+    for source in (new, old, new):
+        live.update("m", source)
+    assert m.K.f.__annotations__ == {"x": int, "return": str}
+    assert m.K.g.__annotations__ == {"x": int, "return": float}
+    live.update("m", new + old.partition("\n")[2].replace("int", "bytes"))
+    assert m.K.f.__annotations__ == {"x": bytes, "return": str}
+    assert m.K.g.__annotations__ == {"x": int, "return": float}
