@@ -375,28 +375,33 @@ rs_importers_plan(rs_session *s, const rs_unit *u, PyObject *name, PyObject *old
 
 /* ---- units that import ---- */
 
+/* The namespace of the live module called `name`, or NULL. */
+static PyObject *
+live_namespace_named(PyObject *name)
+{
+    PyObject *module = PyDict_GetItemWithError(PyImport_GetModuleDict(), name);
+    return module != NULL && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+}
+
 /* The module called `name` as bodies of this update see it: its namespace, or NULL. */
 static PyObject *
 namespace_named(const rs_session *s, PyObject *name)
 {
     const rs_unit *u = rs_session_unit_by_name(s, name);
-    PyObject *module;
-    if (u != NULL) {
-        return u->scratch;
-    }
-    module = PyDict_GetItemWithError(PyImport_GetModuleDict(), name);
-    return module != NULL && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+    return u != NULL ? u->scratch : live_namespace_named(name);
 }
 
-/* The entry whose module has, under its name there, what u's body has as `name` (a star:
- * under the same name): borrowed or NULL. */
+/* The entry whose module has `value` under its name there (a star: as `name`): borrowed or
+ * NULL. `s`: as the bodies of this update see it; NULL: as it is live. */
 static PyObject *
 entry_with_value(const rs_session *s, PyObject *entries, PyObject *name,
                  PyObject *value)
 {
     for (Py_ssize_t i = entries != NULL ? PyList_GET_SIZE(entries) : 0; i > 0; i--) {
         PyObject *entry = PyList_GET_ITEM(entries, i - 1);
-        PyObject *there = namespace_named(s, PyTuple_GET_ITEM(entry, 0));
+        PyObject *module = PyTuple_GET_ITEM(entry, 0);
+        PyObject *there = s != NULL ? namespace_named(s, module)
+                                    : live_namespace_named(module);
         PyObject *original = PyTuple_GET_ITEM(entry, 1);
         if (rs_text_equals(original, "*")) {
             original = name;
@@ -424,6 +429,25 @@ entry_for(rs_session *s, const rs_unit *u, PyObject *name)
         entry = entry_with_value(s, stars_of(table), name, value);
     }
     return entry;
+}
+
+int
+rs_importers_bound(rs_session *s, const rs_unit *u, PyObject *name, PyObject *value)
+{
+    PyObject *table, *entry;
+    if (u->known_code == NULL) {
+        return 0;
+    }
+    table = rs_fromimports_of(u->known_code, package_of(s, u->live));
+    if (table == NULL) {
+        return -1;
+    }
+    entry = entry_with_value(NULL, PyDict_GetItemWithError(table, name), name, value);
+    if (entry == NULL && !PyErr_Occurred()) {
+        entry = entry_with_value(NULL, stars_of(table), name, value);
+    }
+    Py_DECREF(table); /* that there is an entry is all that counts */
+    return entry == NULL && PyErr_Occurred() ? -1 : entry != NULL;
 }
 
 int

@@ -1,6 +1,7 @@
 /* importers.h -- bindings in other modules that come from `from m import NAME` (rule 10).
  * Owns:     s->imports_of: what the bodies of modules import, read once per update.
- * Provides: rs_importers_plan, rs_importers_binds, rs_importers_origin.
+ * Provides: rs_importers_plan, rs_importers_bound, rs_importers_binds,
+ *           rs_importers_origin.
  * Depends:  session.h, journal.h, loader.h, fromimports.h.
  * Threads:  the GIL is held; reads sources and so runs Python code (loaders, compile).
  * Invariants:
@@ -19,6 +20,12 @@
  * place. 0 or -1. */
 int rs_importers_plan(rs_session *s, const rs_unit *u, PyObject *name, PyObject *old,
                       PyObject *new_value);
+
+/* 1 if u's old source imports `name` at module level and `value` is what the module still
+ * has it imported from, so that the source bound it, not the program; 0 if not or not known;
+ * -1. */
+int rs_importers_bound(rs_session *s, const rs_unit *u, PyObject *name,
+                       PyObject *value);
 
 /* 1 if u's new source imports `name` at module level and the value in u's scratch namespace
  * is the one that the module has it imports from, so that it is a binding, not u's data; 0

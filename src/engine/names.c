@@ -241,8 +241,8 @@ comes_from_unit(const rs_session *s, const rs_unit *unit, PyObject *live,
 
 /* Did the program, not a source, bind the name to what is live there? 1, 0, -1. */
 static int
-put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname,
-                PyObject *live, PyObject *donor, int kind)
+put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *name,
+                PyObject *qualname, PyObject *live, PyObject *donor, int kind)
 {
     const rs_unit *u = scope->unit;
     PyObject *old_body = rs_body_of(u->known_code, scope->prefix);
@@ -251,7 +251,10 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *qualname,
         return 0;
     }
     if (rs_is_foreign(s, u, live) && !both_generated(u, live, donor)) {
-        return 1;
+        int bound = scope->live_type == NULL ? rs_importers_bound(s, u, name, live) : 0;
+        if (bound <= 0) {
+            return bound < 0 ? -1 : 1;
+        }
     }
     if (kind == RS_KIND_DEFINITION && !rs_stands_for_code(s, scope, qualname, live)) {
         /* the old source had a definition there, and now there is data */
@@ -314,7 +317,7 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
          is_generated(scope->unit, value) && rs_function_same(s, live, value))) {
         return 0;
     }
-    foreign = put_at_run_time(s, scope, qualname, live, donor, kind);
+    foreign = put_at_run_time(s, scope, name, qualname, live, donor, kind);
     if (foreign < 0) {
         return -1;
     }

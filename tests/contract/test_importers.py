@@ -160,3 +160,41 @@ def test_imports_that_a_package_passes_on(live):
         "pkg",
         "user",
     ]
+
+
+LIB = """
+import functools
+
+def deco(fn):
+    @functools.wraps(fn)
+    def wrapper(): return fn()
+    return wrapper
+
+@deco
+def f(): return 1
+
+S = object()
+"""
+
+
+@pytest.mark.parametrize("after", ["from lib import S as o\n", "def o(): return 2\n"])
+def test_a_decorated_function_was_imported_not_put_there_at_run_time(live, after):
+    lib = live.module("lib", LIB)
+    user = live.module("user", "from lib import f as o\n")
+    old = lib.f
+    assert user.o is old
+    live.edit("user", after)
+    update = live.reload("lib", "user")
+    assert actions(update, "o") == {"rebound"}
+    assert (user.o if "S" in after else user.o()) == (lib.S if "S" in after else 2)
+    assert lib.f is old
+
+
+def test_a_decorated_function_of_another_module_that_was_put_there_is_kept(live):
+    lib = live.module("lib", LIB)
+    user = live.module("user", "from lib import S as o\n")
+    user.o = lib.f
+    live.edit("user", "def o(): return 2\n")
+    update = live.reload("user")
+    assert actions(update, "o") == {"kept"}
+    assert user.o is lib.f
