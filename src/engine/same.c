@@ -172,6 +172,9 @@ rs_is_atom(PyObject *op)
     return is_atom(op, 0);
 }
 
+/* ---- code ---- */
+
+/* Is `value` the line that 3.13+ has a class body store in __firstlineno__? */
 static int
 is_first_line(const PyCodeObject *code, PyObject *value)
 {
@@ -181,35 +184,41 @@ is_first_line(const PyCodeObject *code, PyObject *value)
            !overflow;
 }
 
-/* Names and constants of a code object, in order; nested code objects by relation. */
+/* A constant of each; nested code objects by relation. 0 or -1. */
 static int
-compare_consts(const PyCodeObject *code_a, const PyCodeObject *code_b, int *relation)
+compare_constant(const PyCodeObject *a, PyObject *x, const PyCodeObject *b, PyObject *y,
+                 int *relation)
 {
-    PyObject *a = code_a->co_consts, *b = code_b->co_consts;
-    if (PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) {
-        *relation = RS_CODE_DIFFERS;
-        return 0;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a); i++) {
-        PyObject *x = PyTuple_GET_ITEM(a, i), *y = PyTuple_GET_ITEM(b, i);
-        if (PyCode_Check(x) && PyCode_Check(y)) {
-            int nested = rs_same_code(x, y);
-            if (nested < 0) {
-                return -1;
-            }
-            if (nested < *relation) {
-                *relation = nested;
-            }
-        } else if (is_first_line(code_a, x) && is_first_line(code_b, y)) {
-            /* 3.13+: a class body stores its own line in __firstlineno__ */
-            if (!rs_same_literal(x, y) && *relation > RS_CODE_MOVED) {
-                *relation = RS_CODE_MOVED;
-            }
-        } else if (!rs_same_literal(x, y)) {
-            *relation = RS_CODE_DIFFERS;
+    if (PyCode_Check(x) && PyCode_Check(y)) {
+        int nested = rs_same_code(x, y);
+        if (nested < 0) {
+            return -1;
         }
-        if (*relation == RS_CODE_DIFFERS) {
-            return 0;
+        if (nested < *relation) {
+            *relation = nested;
+        }
+    } else if (is_first_line(a, x) && is_first_line(b, y)) {
+        if (!rs_same_literal(x, y) && *relation > RS_CODE_MOVED) {
+            *relation = RS_CODE_MOVED;
+        }
+    } else if (!rs_same_literal(x, y)) {
+        *relation = RS_CODE_DIFFERS;
+    }
+    return 0;
+}
+
+/* All constants, in order. */
+static int
+compare_consts(const PyCodeObject *a, const PyCodeObject *b, int *relation)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(a->co_consts);
+    if (n != PyTuple_GET_SIZE(b->co_consts)) {
+        *relation = RS_CODE_DIFFERS;
+    }
+    for (Py_ssize_t i = 0; i < n && *relation != RS_CODE_DIFFERS; i++) {
+        if (compare_constant(a, PyTuple_GET_ITEM(a->co_consts, i), b,
+                             PyTuple_GET_ITEM(b->co_consts, i), relation) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -229,10 +238,117 @@ same_shape(const PyCodeObject *a, const PyCodeObject *b)
            rs_same_literal(a->co_exceptiontable, b->co_exceptiontable);
 }
 
+/* ---- class bodies ---- */
+
+/* Constants of class bodies have other numbers when the line of the class becomes or ceases
+ * to be one of them (an equal number is one already; 3.14+ has an instruction for it while
+ * it is below 256). So they are compared as instructions read them. */
+typedef struct {
+    const PyCodeObject *code;
+    const unsigned char *text;
+    Py_ssize_t arg; /* of the instruction that is looked at */
+} class_text;
+
+/* Does the instruction at `at` load the class's first line, and the next one store it? */
+static int
+loads_first_line(const class_text *one, Py_ssize_t at, Py_ssize_t size)
+{
+    PyObject *consts = one->code->co_consts, *names = one->code->co_names;
+    Py_ssize_t name = at + 3 < size ? one->text[at + 3] : size;
+    return name < PyTuple_GET_SIZE(names) &&
+           rs_text_equals(PyTuple_GET_ITEM(names, name), "__firstlineno__") &&
+           (one->arg == one->code->co_firstlineno ||
+            (one->arg < PyTuple_GET_SIZE(consts) &&
+             is_first_line(one->code, PyTuple_GET_ITEM(consts, one->arg))));
+}
+
+/* The same instruction of both, which reads a constant if its number is in `readers`. */
+static int
+compare_instruction(const class_text *a, const class_text *b, Py_ssize_t at,
+                    PyObject *readers, int *relation)
+{
+    PyObject *x = a->code->co_consts, *y = b->code->co_consts;
+    PyObject *number = PyLong_FromLong(a->text[at]);
+    int reads = number != NULL ? PySequence_Contains(readers, number) : -1;
+    Py_XDECREF(number);
+    if (reads < 0) {
+        return -1;
+    }
+    if (a->text[at] != b->text[at] ||
+        (reads ? a->arg >= PyTuple_GET_SIZE(x) || b->arg >= PyTuple_GET_SIZE(y)
+               : a->arg != b->arg)) {
+        *relation = RS_CODE_DIFFERS;
+        return 0;
+    }
+    return !reads ? 0
+                  : compare_constant(a->code, PyTuple_GET_ITEM(x, a->arg), b->code,
+                                     PyTuple_GET_ITEM(y, b->arg), relation);
+}
+
+static int
+compare_class_texts(class_text a, class_text b, Py_ssize_t size, PyObject *readers,
+                    long extended, int *relation)
+{
+    for (Py_ssize_t i = 0; i + 1 < size && *relation != RS_CODE_DIFFERS; i += 2) {
+        a.arg = (a.arg << 8) | a.text[i + 1];
+        b.arg = (b.arg << 8) | b.text[i + 1];
+        if (a.text[i] == extended && b.text[i] == extended) {
+            continue;
+        }
+        if (loads_first_line(&a, i, size) && loads_first_line(&b, i, size)) {
+            *relation = Py_MIN(*relation, RS_CODE_MOVED);
+        } else if (compare_instruction(&a, &b, i, readers, relation) < 0) {
+            return -1;
+        }
+        a.arg = b.arg = 0;
+    }
+    return 0;
+}
+
+static int
+compare_classes(const PyCodeObject *a, PyObject *text_a, const PyCodeObject *b,
+                PyObject *text_b, int *relation)
+{
+    int result = -1;
+    long extended;
+    class_text x = {a, (const unsigned char *)PyBytes_AS_STRING(text_a), 0};
+    class_text y = {b, (const unsigned char *)PyBytes_AS_STRING(text_b), 0};
+    /* owned */
+    PyObject *opcode = NULL, *readers = NULL, *number = NULL;
+
+    if (PyBytes_GET_SIZE(text_a) != PyBytes_GET_SIZE(text_b)) {
+        *relation = RS_CODE_DIFFERS;
+        return 0;
+    }
+    opcode = PyImport_ImportModule("opcode");
+    readers = opcode != NULL ? PyObject_GetAttrString(opcode, "hasconst") : NULL;
+    number = readers != NULL ? PyObject_GetAttrString(opcode, "EXTENDED_ARG") : NULL;
+    extended = number != NULL ? PyLong_AsLong(number) : -1;
+    if (extended >= 0) {
+        result = compare_class_texts(x, y, PyBytes_GET_SIZE(text_a), readers, extended,
+                                     relation);
+    }
+    Py_XDECREF(opcode);
+    Py_XDECREF(readers);
+    Py_XDECREF(number);
+    return result;
+}
+
+/* ---- any code ---- */
+
+static int
+compare_lines(const PyCodeObject *a, const PyCodeObject *b)
+{
+    return a->co_firstlineno == b->co_firstlineno &&
+                   rs_same_literal(a->co_linetable, b->co_linetable)
+               ? RS_CODE_SAME
+               : RS_CODE_MOVED;
+}
+
 int
 rs_same_code(PyObject *a, PyObject *b)
 {
-    int relation = RS_CODE_DIFFERS;
+    int relation = RS_CODE_DIFFERS, result = -1;
     /* owned */
     PyObject *text_a = NULL, *text_b = NULL;
 
@@ -246,22 +362,23 @@ rs_same_code(PyObject *a, PyObject *b)
     text_a = PyCode_GetCode(RS_CODE(a));
     text_b = text_a != NULL ? PyCode_GetCode(RS_CODE(b)) : NULL;
     if (text_b == NULL) {
-        relation = -1;
         goto done;
     }
-    if (!rs_same_literal(text_a, text_b)) {
-        goto done;
+    if (rs_same_literal(text_a, text_b)) {
+        relation = compare_lines(RS_CODE(a), RS_CODE(b));
+        if (compare_consts(RS_CODE(a), RS_CODE(b), &relation) < 0) {
+            goto done;
+        }
     }
-    relation = RS_CODE(a)->co_firstlineno == RS_CODE(b)->co_firstlineno &&
-                       rs_same_literal(RS_CODE(a)->co_linetable,
-                                       RS_CODE(b)->co_linetable)
-                   ? RS_CODE_SAME
-                   : RS_CODE_MOVED;
-    if (compare_consts(RS_CODE(a), RS_CODE(b), &relation) < 0) {
-        relation = -1;
+    if (relation == RS_CODE_DIFFERS && (RS_CODE(a)->co_flags & CO_OPTIMIZED) == 0) {
+        relation = compare_lines(RS_CODE(a), RS_CODE(b));
+        if (compare_classes(RS_CODE(a), text_a, RS_CODE(b), text_b, &relation) < 0) {
+            goto done;
+        }
     }
+    result = relation;
 done:
     Py_XDECREF(text_a);
     Py_XDECREF(text_b);
-    return relation;
+    return result;
 }

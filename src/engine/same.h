@@ -1,7 +1,7 @@
 /* same.h -- is it the same? Comparisons that never run Python code of the user.
  * Owns:     nothing.
  * Provides: rs_same_text, rs_same_literal, rs_same_code.
- * Depends:  compat.h.
+ * Depends:  compat.h, the module `opcode` for the numbers of instructions.
  * Threads:  the GIL is held.
  * Invariants:
  *   C1  only exact built-in types are compared by value; anything else by identity.
@@ -24,7 +24,7 @@ int rs_is_atom(PyObject *op);
 
 typedef enum { RS_CODE_DIFFERS, RS_CODE_MOVED, RS_CODE_SAME } rs_code_relation;
 
-/* MOVED: the same but for line numbers. -1 with MemoryError. */
+/* MOVED: the same but for line numbers. -1 with an exception. */
 int rs_same_code(PyObject *a, PyObject *b);
 
 #endif

@@ -390,6 +390,47 @@ def test_functions_that_only_moved(live):
     assert update.lagging == []
 
 
+@pytest.mark.parametrize("line", [3, 254, 300], ids=["few", "across 256", "many"])
+@pytest.mark.parametrize("head", ["def make(x=1):", "def make[T](x=1):"])
+def test_functions_with_a_class_in_them_that_only_moved(live, line, head):
+    # 3.13+ has the class body store its line, 3.14+ below 256 in an instruction
+    source = f"""
+        {head}
+            class Local:
+                a, b = 260, (1, 2)
+                def run(self): return "run"
+                class Inner:
+                    c = "c"
+            return Local
+        """
+    m = live.module("m", "#\n" * line + text(source))
+    update = live.update("m", "#\n" * (line + 4) + text(source))
+    assert not update
+    assert actions(update, "make") == {"moved"}
+    assert m.make.__code__.co_firstlineno == line + 5
+    assert getattr(m.make(), "__firstlineno__", line + 6) == line + 6
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [("a = 7", "a = 8"), ("a = 260", "a = 261"), ("a = 'make'", "a = 300")],
+)
+@pytest.mark.parametrize("before, after", [(3, 4), (254, 300), (300, 254)])
+def test_functions_with_a_class_in_them_that_changed(live, old, new, before, after):
+    source = """
+        def make():
+            class Local:
+                def run(self): return "run"
+                STATEMENT
+            return Local
+        """
+    first, second = (text(source).replace("STATEMENT", one) for one in (old, new))
+    m = live.module("m", "#\n" * before + first)
+    update = live.update("m", "#\n" * after + second)
+    assert actions(update, "make") == {"updated"}
+    assert m.make().a == eval(new.partition(" = ")[2])
+
+
 def test_a_function_with_the_globals_of_its_new_source(live):
     m = live.module("m", "def f(): return 'old'\n")
     live.update("m", "import json\nPREFIX = 'x'\ndef f(): return json.dumps(PREFIX)\n")
