@@ -154,7 +154,7 @@ def step_of(case, live, history, new, version):
             for feature in past[name].features:
                 now = module.feature(feature.name)
                 if now is None or type(now) is type(feature):
-                    gone |= feature.members()
+                    gone |= lasting(feature, now).members()
                     changed |= {f"{name}.{path}" for path in deleted(feature, now)}
                     loose |= {
                         f"{name}.{path}" for path in (now.loose(feature) if now else ())
@@ -204,6 +204,13 @@ def step_of(case, live, history, new, version):
         and not speaks(new),
         "truthy": not again and len(case.kinds) == 1 and set(case.kinds) <= LOUD,
     }
+
+
+def lasting(old, new):
+    """The old feature, as far as the new source lets it live on."""
+    if not hasattr(old, "del_func"):
+        return old
+    return old.but(del_func=new.del_func if new else False)
 
 
 def deleted(old, new):

@@ -13,10 +13,6 @@ from .kinds import KINDS
 CASES = os.environ.get("RESOUL_CASES", "1000")
 SEED = os.environ.get("RESOUL_SEED", "2026")
 
-# Cases of the default seed that are known to differ; each is an open bug, not an exception.
-KNOWN = {
-    "2026-881": "Update lists a method of a nested class as moved that did not move"
-}
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,7 +29,7 @@ def counts(tmp_path_factory):
 
 @pytest.mark.timeout(900)
 def test_a_live_process_is_like_a_fresh_one(counts):
-    assert [case for case in counts["failed"] if case[0] not in KNOWN] == []
+    assert counts["failed"] == []
     assert counts["cases"] == int(CASES)
 
 

@@ -432,6 +432,8 @@ class Class(Feature):
                         continue
                     force = "may"
                 found[f"{self.name}.{name}"] = force
+        if self.chain:
+            found[f"{self.name}.chain"] = "may" if self.del_func else "must"
         for one in self.decorators:
             found[f"{self.name}.by_{one}"] = "may"
         for name in ("__parameters__", "__orig_bases__", "__type_params__", "__hash__", "__doc__", "__annotations__", "hooked",

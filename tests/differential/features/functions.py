@@ -191,8 +191,9 @@ class Function(Feature):
             "callbacks": f"[{name}, {{'one': {name}}}]",
             "key": f"{{{name}: 'found'}}",
             "weak": f"weakref.ref({name})",
-            "method": f"type('Holder', (), {{'run': {name}}})().run",
         }
+        if not self.shape().startswith("Wrapper"):  # no function: nothing binds it
+            found["method"] = f"type('Holder', (), {{'run': {name}}})().run"
         if self.shape() == "function" and self.decorators:
             found["wrapped"] = f"getattr({name}, '__wrapped__', {name})"
         if (
@@ -245,8 +246,6 @@ class Function(Feature):
                 for use in self.held_uses(key)
                 if use.expect == "fresh" and "D(" not in use.text
             ]
-        if any(one.attribute and not self.attribute for one in history):
-            return [use for use in self.held_uses(key) if "D(" not in use.text]
         return self.held_uses(key)
 
     def after_other_kind(self, key):
