@@ -1,31 +1,16 @@
 #include "attrs.h"
 
-static int
-number_of(PyObject *opmap, const char *name)
-{
-    PyObject *key = PyUnicode_FromString(name);
-    PyObject *number = key != NULL ? PyObject_GetItem(opmap, key) : NULL;
-    int result = number != NULL ? (int)PyLong_AsLong(number) : -1;
-    Py_XDECREF(key);
-    Py_XDECREF(number);
-    return result;
-}
+#include "opcodes.h"
 
 int
 rs_attrs_open(rs_attrs_opcodes *ops)
 {
-    int result = -1;
-    PyObject *module = PyImport_ImportModule("opcode");
-    PyObject *opmap = module != NULL ? PyObject_GetAttrString(module, "opmap") : NULL;
-    if (opmap != NULL) {
-        ops->store_attr = number_of(opmap, "STORE_ATTR");
-        ops->delete_attr = number_of(opmap, "DELETE_ATTR");
-        ops->extended_arg = number_of(opmap, "EXTENDED_ARG");
-        result = PyErr_Occurred() ? -1 : 0;
-    }
-    Py_XDECREF(opmap);
-    Py_XDECREF(module);
-    return result;
+    const rs_opcode wanted[] = {
+        {"STORE_ATTR", &ops->store_attr},
+        {"DELETE_ATTR", &ops->delete_attr},
+        {"EXTENDED_ARG", &ops->extended_arg},
+    };
+    return rs_opcodes_read(wanted, Py_ARRAY_LENGTH(wanted));
 }
 
 static int

@@ -1,7 +1,7 @@
 /* attrs.h -- the attributes that code sets.
  * Owns:     nothing.
  * Provides: rs_attrs_open, rs_attrs_stored.
- * Depends:  compat.h, the module `opcode`.
+ * Depends:  compat.h, opcodes.h.
  * Threads:  the GIL is held.
  */
 #ifndef RS_ATTRS_H

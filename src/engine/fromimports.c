@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "opcodes.h"
+
 /* The instructions that from-imports are compiled to:
  *     LOAD_CONST level     (or LOAD_SMALL_INT)
  *     LOAD_CONST (names)
@@ -29,31 +31,10 @@ typedef struct {
 
 /* ---- numbers of instructions ---- */
 
-/* -1: this version does not have it. -2: an exception. (3.15's table is a frozendict.) */
-static int
-number_of(PyObject *opmap, const char *name)
-{
-    int result;
-    PyObject *number = PyMapping_GetItemString(opmap, name);
-    if (number == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
-            return -2;
-        }
-        PyErr_Clear();
-        return -1;
-    }
-    result = (int)PyLong_AsLong(number);
-    Py_DECREF(number);
-    return result == -1 && PyErr_Occurred() ? -2 : result;
-}
-
 static int
 read_numbers(numbers *op)
 {
-    struct {
-        const char *name;
-        int *number;
-    } const table[] = {
+    const rs_opcode wanted[] = {
         {"EXTENDED_ARG", &op->extended_arg},
         {"LOAD_CONST", &op->load_const},
         {"LOAD_SMALL_INT", &op->load_small_int},
@@ -63,19 +44,7 @@ read_numbers(numbers *op)
         {"STORE_GLOBAL", &op->store_global},
         {"CALL_INTRINSIC_1", &op->call_intrinsic},
     };
-    int result = 0;
-    PyObject *module = PyImport_ImportModule("opcode");
-    PyObject *opmap = module != NULL ? PyObject_GetAttrString(module, "opmap") : NULL;
-    Py_XDECREF(module);
-    if (opmap == NULL) {
-        return -1;
-    }
-    for (size_t i = 0; result == 0 && i < sizeof(table) / sizeof(table[0]); i++) {
-        *table[i].number = number_of(opmap, table[i].name);
-        result = *table[i].number == -2 ? -1 : 0;
-    }
-    Py_DECREF(opmap);
-    return result;
+    return rs_opcodes_read(wanted, Py_ARRAY_LENGTH(wanted));
 }
 
 /* ---- names ---- */

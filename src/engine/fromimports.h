@@ -1,7 +1,7 @@
 /* fromimports.h -- the from-imports in the body of a module.
  * Owns:     nothing.
  * Provides: rs_fromimports_of.
- * Depends:  compat.h, the module `opcode` for the numbers of instructions.
+ * Depends:  compat.h, opcodes.h.
  * Threads:  the GIL is held; imports `opcode`.
  * Invariants:
  *   M1  only what the body itself executes counts, also inside `if` and `try`; imports in

@@ -1,5 +1,6 @@
 #include "lines.h"
 
+#include "opcodes.h"
 #include "same.h"
 
 PyObject *
@@ -23,23 +24,6 @@ rs_body_of(PyObject *code, PyObject *qualname)
     return found;
 }
 
-/* The number of an instruction in this CPython, or -1 with an exception. */
-static int
-opcode_of(const char *name)
-{
-    int number = -1;
-    PyObject *opcode = PyImport_ImportModule("opcode");
-    PyObject *map = opcode != NULL ? PyObject_GetAttrString(opcode, "opmap") : NULL;
-    PyObject *value = map != NULL ? PyMapping_GetItemString(map, name) : NULL;
-    if (value != NULL) {
-        number = (int)PyLong_AsLong(value);
-    }
-    Py_XDECREF(opcode);
-    Py_XDECREF(map);
-    Py_XDECREF(value);
-    return number;
-}
-
 typedef struct {
     int store, extended, import_from, import_name;
 } opcodes;
@@ -47,11 +31,13 @@ typedef struct {
 static int
 find_opcodes(opcodes *ops)
 {
-    ops->store = opcode_of("STORE_NAME");
-    ops->extended = opcode_of("EXTENDED_ARG");
-    ops->import_from = opcode_of("IMPORT_FROM");
-    ops->import_name = opcode_of("IMPORT_NAME");
-    return PyErr_Occurred() ? -1 : 0;
+    const rs_opcode wanted[] = {
+        {"STORE_NAME", &ops->store},
+        {"EXTENDED_ARG", &ops->extended},
+        {"IMPORT_FROM", &ops->import_from},
+        {"IMPORT_NAME", &ops->import_name},
+    };
+    return rs_opcodes_read(wanted, Py_ARRAY_LENGTH(wanted));
 }
 
 static int

@@ -2,7 +2,7 @@
  * Owns:     s->lines: body code -> dict name -> (line, by import), made when first asked for.
  * Provides: rs_body_of, rs_line_of_name, rs_line_of_function, rs_body_imports, rs_body_defines,
  *           rs_body_is_same.
- * Depends:  session.h, same.h, the module `opcode` of the standard library.
+ * Depends:  session.h, same.h, opcodes.h.
  * Threads:  the GIL is held; may import `opcode`.
  * Invariants:
  *   N1  a line that is not known is 0, never a guess.

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "opcodes.h"
 #include "same.h"
 
 /* What MAKE_FUNCTION (3.12) and SET_FUNCTION_ATTRIBUTE (3.13+) are told; the parts lie on
@@ -370,29 +371,14 @@ rs_roles_of(PyObject *code)
 
 /* ---- the short way ---- */
 
-static int
-number_of(PyObject *opmap, const char *name)
-{
-    PyObject *number = PyDict_GetItemString(opmap, name);
-    return number != NULL ? (int)PyLong_AsLong(number) : -1;
-}
-
 int
 rs_roles_open(rs_roles_opcodes *ops)
 {
-    int result = -1;
-    PyObject *module = PyImport_ImportModule("opcode");
-    PyObject *opmap = module != NULL ? PyObject_GetAttrString(module, "opmap") : NULL;
-    if (opmap != NULL && PyDict_Check(opmap)) {
-        ops->make_function = number_of(opmap, "MAKE_FUNCTION");
-        ops->set_function_attribute = number_of(opmap, "SET_FUNCTION_ATTRIBUTE");
-        result = 0;
-    } else if (opmap != NULL) {
-        PyErr_SetString(PyExc_TypeError, "opcode.opmap is no dict");
-    }
-    Py_XDECREF(opmap);
-    Py_XDECREF(module);
-    return result;
+    const rs_opcode wanted[] = {
+        {"MAKE_FUNCTION", &ops->make_function},
+        {"SET_FUNCTION_ATTRIBUTE", &ops->set_function_attribute},
+    };
+    return rs_opcodes_read(wanted, Py_ARRAY_LENGTH(wanted));
 }
 
 int

@@ -2,7 +2,7 @@
  * Owns:     nothing.
  * Provides: rs_roles_of, rs_role_get, rs_roles_open, rs_roles_without_defaults,
  *           rs_is_type_scope.
- * Depends:  same.h, the modules `dis` and `opcode`.
+ * Depends:  same.h, opcodes.h, the module `dis`.
  * Threads:  the GIL is held; runs Python code of the standard library.
  * Invariants:
  *   O1  what could not be made out is None, never a guess.
