@@ -1,5 +1,6 @@
 #include "frames.h"
 
+#include "abandoned.h"
 #include "stacks.h"
 
 enum { GRAVE_NAMESPACE, GRAVE_BUILTINS, GRAVE_GENERATORS, GRAVE_THREADS };
@@ -139,37 +140,76 @@ done:
 #endif
 }
 
+/* Appends those generators of `from`, or of weak references in it, that borrow. 0 or -1. */
+static int
+append_borrowers(PyObject *borrowers, PyObject *from, borrowed *what)
+{
+    int result = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(from); i++) {
+        PyObject *generator = PyList_GET_ITEM(from, i);
+        if (PyWeakref_Check(generator)) {
+            generator = rs_weakref_referent(generator);
+        }
+        if (generator == NULL) {
+            continue;
+        }
+        Py_INCREF(generator);
+        result = generator_borrows(generator, what);
+        if (result == 1) {
+            result = PyList_Append(borrowers, generator);
+        }
+        Py_DECREF(generator);
+    }
+    return result;
+}
+
+static int
+any_borrows(PyObject *generators, borrowed *what)
+{
+    int result = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(generators); i++) {
+        result = generator_borrows(PyList_GET_ITEM(generators, i), what);
+    }
+    return result;
+}
+
 /* 1 if a frame may still use what lies in the grave, 0, -1. *generators: all there are,
  * made when first needed. */
 static int
 is_needed(PyObject *grave, PyObject **generators)
 {
     PyObject *space = PyTuple_GET_ITEM(grave, GRAVE_NAMESPACE);
-    PyObject *refs = PyTuple_GET_ITEM(grave, GRAVE_GENERATORS);
     borrowed what = {space != Py_None ? space : NULL,
                      PyTuple_GET_ITEM(grave, GRAVE_BUILTINS)};
     int result = rs_stacks_running(frame_borrows, &what);
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(refs); i++) {
-        PyObject *generator = rs_weakref_referent(PyList_GET_ITEM(refs, i));
-        if (generator != NULL) {
-            Py_INCREF(generator);
-            result = generator_borrows(generator, &what);
-            Py_DECREF(generator);
-        }
-    }
-    if (result != 0 || PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_False) {
+    PyObject *borrowers;
+    if (result != 0) {
         return result;
     }
     /* A thread ran in there, and may have made and left generators since. */
-    if (*generators == NULL) {
+    if (PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_True && *generators == NULL) {
         *generators = rs_stacks_generators(NULL);
         if (*generators == NULL) {
             return -1;
         }
     }
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(*generators); i++) {
-        result = generator_borrows(PyList_GET_ITEM(*generators, i), &what);
+    borrowers = PyList_New(0);
+    if (borrowers == NULL) {
+        return -1;
     }
+    result = append_borrowers(borrowers,
+                              PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_True
+                                  ? *generators
+                                  : PyTuple_GET_ITEM(grave, GRAVE_GENERATORS),
+                              &what);
+    if (result == 0 && what.space != NULL && PyList_GET_SIZE(borrowers) != 0) {
+        PyObject *known[] = {grave, *generators};
+        result = rs_abandoned_close(space, borrowers, known, Py_ARRAY_LENGTH(known));
+    }
+    if (result == 0) {
+        result = any_borrows(borrowers, &what);
+    }
+    Py_DECREF(borrowers);
     return result;
 }
 
