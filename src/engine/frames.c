@@ -1,6 +1,7 @@
 #include "frames.h"
 
 #include "abandoned.h"
+#include "frozen.h"
 #include "stacks.h"
 
 enum { GRAVE_NAMESPACE, GRAVE_BUILTINS, GRAVE_GENERATORS, GRAVE_THREADS };
@@ -186,7 +187,14 @@ is_needed(PyObject *grave, PyObject **generators)
     if (result != 0) {
         return result;
     }
-    /* A thread ran in there, and may have made and left generators since. */
+    /* A thread ran in there, and may have made and left generators since. Not all of them
+     * may be found if they were frozen then. */
+    if (PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_True) {
+        Py_ssize_t frozen = rs_frozen_count();
+        if (frozen != 0) {
+            return frozen < 0 ? -1 : 1;
+        }
+    }
     if (PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_True && *generators == NULL) {
         *generators = rs_stacks_generators(NULL);
         if (*generators == NULL) {

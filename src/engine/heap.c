@@ -2,6 +2,7 @@
 
 #include <limits.h>
 
+#include "frozen.h"
 #include "gcwatch.h"
 
 typedef struct rs_heap {
@@ -411,26 +412,26 @@ rs_heap_holds(const rs_session *s, const PyObject *op)
 typedef struct {
     rs_heap_visit visit;
     void *arg;
-    int result;
+    int result; /* of the last visit */
 } walk_arg;
 
 static int
 visit_all(PyObject *op, void *arg)
 {
     walk_arg *walk = arg;
-    int result = walk->visit(op, walk->arg);
-    if (result < 0) {
-        walk->result = -1;
-    }
-    return result > 0;
+    walk->result = walk->visit(op, walk->arg);
+    return walk->result > 0;
 }
 
 int
 rs_heap_walk(rs_heap_visit visit, void *arg)
 {
-    walk_arg walk = {visit, arg, 0};
+    walk_arg walk = {visit, arg, 1};
     PyUnstable_GC_VisitObjects(visit_all, &walk);
-    return walk.result;
+    if (walk.result > 0) {
+        walk.result = rs_frozen_visit(visit, arg);
+    }
+    return walk.result < 0 ? -1 : 0;
 }
 
 typedef struct {
