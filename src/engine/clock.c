@@ -1,17 +1,27 @@
 #include "clock.h"
 
-#include "compat.h"
+#define NS_PER_SECOND 1000000000
 
+#ifdef _WIN32
+#include <windows.h>
+
+int64_t
+rs_clock_ns(void)
+{
+    LARGE_INTEGER now, rate; /* ticks, and how many of them are a second */
+    QueryPerformanceCounter(&now);
+    QueryPerformanceFrequency(&rate);
+    return now.QuadPart / rate.QuadPart * NS_PER_SECOND +
+           now.QuadPart % rate.QuadPart * NS_PER_SECOND / rate.QuadPart;
+}
+#else
 #include <time.h>
 
 int64_t
 rs_clock_ns(void)
 {
     struct timespec now;
-#ifdef CLOCK_MONOTONIC
     clock_gettime(CLOCK_MONOTONIC, &now);
-#else
-    timespec_get(&now, TIME_UTC); /* a system without POSIX clocks: durations only */
-#endif
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
+#endif

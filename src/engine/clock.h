@@ -1,13 +1,13 @@
 /* clock.h -- monotonic time.
  * Owns:     nothing.
  * Provides: rs_clock_ns.
- * Depends:  the C library.
+ * Depends:  compat.h; the C library of the platform.
  * Threads:  any.
  */
 #ifndef RS_CLOCK_H
 #define RS_CLOCK_H
 
-#include <stdint.h>
+#include "compat.h"
 
 /* Nanoseconds since some moment in the past. */
 int64_t rs_clock_ns(void);
