@@ -2,14 +2,22 @@
 
 #include <signal.h>
 
+/* Which signals may serve. Of those that macOS has, SIGURG alone is ignored by default. */
 #if defined(SIGRTMIN) && defined(SIGRTMAX)
 #define HAVE_WAKEUP 1
-#include <pthread.h>
+#define FIRST_SIGNAL SIGRTMIN
+#define LAST_SIGNAL SIGRTMAX
+#elif defined(SIGURG)
+#define HAVE_WAKEUP 1
+#define FIRST_SIGNAL SIGURG
+#define LAST_SIGNAL SIGURG
 #else
 #define HAVE_WAKEUP 0
 #endif
 
 #if HAVE_WAKEUP
+#include <pthread.h>
+
 /* Nobody has touched it, nor blocks it. */
 static int
 is_unused(PyObject *module, int number)
@@ -56,7 +64,7 @@ rs_wakeup_open(PyObject *handler)
     if (module == NULL) {
         return -1;
     }
-    for (int number = SIGRTMAX; number >= SIGRTMIN; number--) {
+    for (int number = LAST_SIGNAL; number >= FIRST_SIGNAL; number--) {
         result = is_unused(module, number);
         if (result != 0) {
             result = result < 0 ? -1 : install(module, number, handler);
@@ -67,10 +75,10 @@ rs_wakeup_open(PyObject *handler)
     return result;
 }
 
-void
+int
 rs_wakeup_send(int number, unsigned long thread)
 {
-    pthread_kill((pthread_t)thread, number);
+    return pthread_kill((pthread_t)thread, number) == 0 ? 0 : -1;
 }
 
 /* signal.signal() looks for pending signals first, and fails with what their handlers
@@ -121,11 +129,12 @@ rs_wakeup_open(PyObject *handler)
     return 0;
 }
 
-void
+int
 rs_wakeup_send(int number, unsigned long thread)
 {
     (void)number;
     (void)thread;
+    return -1;
 }
 
 void

@@ -20,7 +20,8 @@ struct rs_watchdog {
     PY_TIMEOUT_T limit;      /* microseconds */
     int stopped;             /* under the GIL */
     int fired;
-    int signal; /* 0: asynchronous exceptions are used */
+    int signal;       /* 0: asynchronous exceptions are used */
+    int asynchronous; /* one may be pending; under the GIL */
 };
 
 /* Is an import on its way that has to come to its end? Bodies import through our hook,
@@ -56,10 +57,9 @@ fire(struct rs_watchdog *dog)
     }
     s->timed_out = 1;
     dog->fired = 1;
-    if (dog->signal != 0) {
-        rs_wakeup_send(dog->signal, s->thread);
-    } else {
+    if (dog->signal == 0 || rs_wakeup_send(dog->signal, s->thread) < 0) {
         PyThreadState_SetAsyncExc(s->thread, s->st->PrepareTimeout);
+        dog->asynchronous = 1;
     }
     return AGAIN;
 }
@@ -187,7 +187,7 @@ rs_watchdog_stop(rs_session *s)
         Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(dog->done, WAIT_LOCK);
         Py_END_ALLOW_THREADS
     }
-    if (dog->fired && dog->signal == 0) {
+    if (dog->asynchronous) {
         PyThreadState_SetAsyncExc(s->thread, NULL);
     }
     PyThread_release_lock(dog->done);

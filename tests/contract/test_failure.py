@@ -463,43 +463,6 @@ def test_a_body_that_hangs_in_another_thread(five):
     five.check_next_try()
 
 
-def test_no_timeout_arrives_after_a_body_that_was_in_time(live):
-    m = live.module("m", "def f(): return 0\n")
-    for n in range(20):
-        live.edit(
-            "m",
-            f"import time\nstart = time.monotonic()\nwhile time.monotonic() - start < 0.04: pass\ndef f(): return {n}\n",
-        )
-        with contextlib.suppress(resoul.PrepareError):
-            live.reload("m", timeout=0.045)
-    deadline = time.monotonic() + 0.3
-    while time.monotonic() < deadline:
-        m.f()
-
-
-def test_timeout_values(live):
-    m = live.module("m", "def f(): return 'old'\n")
-    live.update("m", "def f(): return 'new'\n", timeout=None)
-    assert m.f() == "new"
-    for wrong in (-1, "1", float("nan")):
-        with pytest.raises((ValueError, TypeError)):
-            live.reload("m", timeout=wrong)
-
-
-def test_a_first_time_import_is_never_interrupted(live):
-    live.write(
-        "slow",
-        "import time\nstart = time.monotonic()\nwhile time.monotonic() - start < 0.6: pass\nDONE = True\n",
-    )
-    live.module("m", "")
-    with contextlib.suppress(resoul.PrepareError):
-        live.update(
-            "m", "import slow\nassert slow.DONE\nFINISHED = slow.DONE\n", timeout=0.2
-        )
-    live.update("m", "import slow\nFINISHED = slow.DONE\n", data="take")
-    assert live.load("m").FINISHED
-
-
 def test_an_interrupt_from_outside_while_preparing(program):
     """Ctrl-C in the main thread while a body runs: nothing has changed."""
     out = program(
