@@ -37,7 +37,7 @@ test: build  ## run the test suite in VENV
 	$(python) -m pytest $(TESTS)
 
 # In a folder of its own and without our environment: what a user's install does.
-wheel:  ## sdist, from it a wheel, from that the demo in a fresh environment
+wheel:  ## sdist, from it a wheel, and tools/smoke.py in a fresh environment
 	@tools/make_venv '$(venv)' '$(PYTHON)' wheel
 	@git diff --quiet HEAD || echo 'wheel: of what is committed; there are other changes'
 	rm -rf dist '$(venv)-wheel'
@@ -45,10 +45,7 @@ wheel:  ## sdist, from it a wheel, from that the demo in a fresh environment
 	    { cat '$(venv)-wheel.log'; exit 1; }
 	$(python) -m venv '$(venv)-wheel'
 	'$(venv)-wheel/bin/python' -m pip install -q -q --no-deps dist/*.whl
-	cd '$(venv)-wheel' && bin/python -m resoul --version && \
-	    bin/python -m resoul demo --bots 20 --pace 0.2 >'$(venv)-wheel.log' 2>&1 || \
-	    { cat '$(venv)-wheel.log'; exit 1; }
-	@tail -n 1 '$(venv)-wheel.log'
+	'$(venv)-wheel/bin/python' tools/smoke.py
 
 lint:  ## formatting, ruff, mypy, stubtest, house rules
 	@tools/make_venv '$(venv)' '$(PYTHON)' build lint
