@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 import resoul
-from resoul import _engine
+from resoul import _config
 
 SUBJECT = """
     live.write("m", "X = 1")
@@ -277,19 +277,18 @@ def _fails(name):
         (_fails, KeyError, "m"),
     ],
 )
-def test_the_engine_takes_no_other_policy(live, data, error, words):
+def test_the_engine_takes_no_other_policy(live, monkeypatch, data, error, words):
     m = live.module("m", "X = 1")
     live.edit("m", "X = 2")
-    options = {"execute": "all", "take": frozenset(), "delete": frozenset()}
-    with pytest.raises(error, match=words):
-        _engine.reload(
-            [m],
-            update=resoul.Update("reload"),
-            allowed=lambda name, module: True,
-            data=data,
-            timeout=10,
-            **options,
+    resolve = _config.resolve
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            _config,
+            "resolve",
+            lambda **options: dataclasses.replace(resolve(**options), data=data),
         )
+        with pytest.raises(error, match=words):
+            resoul.reload(m)
     assert m.X == 1
     resoul.reload(m, data="take")
     assert m.X == 2
