@@ -2,6 +2,7 @@
 
 #include "codes.h"
 #include "heap.h"
+#include "leaks.h"
 #include "redirect.h"
 #include "same.h"
 
@@ -163,12 +164,14 @@ count_globals(const rs_idmap *functions, PyObject *globals)
     return count;
 }
 
-/* References to a unit's dict beyond the module's, the unit's, and known functions'. */
+/* References to a unit's dict beyond the module's, the unit's, the watch for leaks', and
+ * known functions'. */
 static Py_ssize_t
 unexplained_of_dict(const rs_session *s, const rs_census *census, PyObject *dict)
 {
     Py_ssize_t refs = Py_REFCNT(dict) - 2;
     refs -= count_values(&s->map, dict) + rs_journal_holds(&s->journal, dict);
+    refs -= rs_leaks_holds(s, dict);
     refs -= count_globals(&census->paired, dict);
     return refs - count_globals(&census->functions, dict);
 }
@@ -223,46 +226,62 @@ subtract_frames(const rs_session *s, Py_ssize_t *left)
     }
 }
 
+/* What nobody is known for yet: functions that are found explain it. */
+typedef struct {
+    Py_ssize_t *codes; /* for each note: references by unknown functions */
+    Py_ssize_t *dicts; /* the same for each unit's dict */
+    Py_ssize_t open;   /* how many of these numbers are above 0 */
+} unexplained;
+
 static int
-any_left(const rs_session *s, const Py_ssize_t *left)
+unexplained_open(const rs_session *s, unexplained *left)
 {
-    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
-        if (left[i] > 0 && rs_census_wanted(s, i)) {
-            return 1;
-        }
+    left->open = 0;
+    left->codes = PyMem_Calloc((size_t)rs_codes_count(s) + 1, sizeof(Py_ssize_t));
+    left->dicts = PyMem_Calloc((size_t)s->n_units + 1, sizeof(Py_ssize_t));
+    if (left->codes == NULL || left->dicts == NULL) {
+        PyErr_NoMemory();
+        return -1;
     }
     return 0;
 }
 
-/* 1 if code in which something changed may be run by functions that are not known yet. */
-static int
-codes_unexplained(const rs_session *s, const rs_census *census)
+static void
+unexplained_close(unexplained *left)
 {
-    int result;
-    Py_ssize_t count = rs_codes_count(s);
-    Py_ssize_t *left = PyMem_Calloc((size_t)count + 1, sizeof(Py_ssize_t));
-    if (left == NULL) {
-        PyErr_NoMemory();
-        return -1;
+    PyMem_Free(left->codes);
+    PyMem_Free(left->dicts);
+}
+
+static Py_ssize_t
+count_open(const rs_session *s, const Py_ssize_t *codes)
+{
+    Py_ssize_t open = 0;
+    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
+        open += codes[i] > 0;
     }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        left[i] = rs_census_wanted(s, i) ? references(s, rs_codes_at(s, i)) : 0;
+    return open;
+}
+
+/* Code in which something changed may be run by functions that are not known yet. */
+static void
+count_codes(const rs_session *s, const rs_census *census, unexplained *left)
+{
+    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
+        left->codes[i] = rs_census_wanted(s, i) ? references(s, rs_codes_at(s, i)) : 0;
     }
-    subtract_functions(s, left, &census->paired);
-    subtract_functions(s, left, &census->functions);
-    result = any_left(s, left);
-    if (result) {
-        subtract_frames(s, left);
-        result = any_left(s, left);
+    subtract_functions(s, left->codes, &census->paired);
+    subtract_functions(s, left->codes, &census->functions);
+    if (count_open(s, left->codes) > 0) {
+        subtract_frames(s, left->codes);
     }
-    PyMem_Free(left);
-    return result;
+    left->open += count_open(s, left->codes);
 }
 
 /* The same for code that is no note's but equal to one's: it came out of another run of
  * the compiler, and functions that run it refer to the unit's dict. */
-static int
-dicts_unexplained(const rs_session *s, const rs_census *census)
+static void
+count_dicts(const rs_session *s, const rs_census *census, unexplained *left)
 {
     int deep = any_unknown(s);
     for (Py_ssize_t i = 0; !deep && i < rs_codes_count(s); i++) {
@@ -270,52 +289,56 @@ dicts_unexplained(const rs_session *s, const rs_census *census)
         deep = (note->inner || !note->matched) && rs_census_wanted(s, i);
     }
     for (Py_ssize_t i = 0; deep && i < s->n_units; i++) {
-        if (unexplained_of_dict(s, census, s->units[i].live) > 0) {
-            return 1;
-        }
+        left->dicts[i] = unexplained_of_dict(s, census, s->units[i].live);
+        left->open += left->dicts[i] > 0;
     }
-    return 0;
 }
 
 /* ---- the walk ---- */
 
-static int
-walk(rs_session *s, rs_census *census)
-{
-    int result = -1;
-    rs_idmap globals = {0}, codes = {0};
-    /* owned */
-    PyObject *list = PyList_New(0);
+typedef struct {
+    rs_session *s;
+    rs_census *census;
+    unexplained *left;
+} walk_arg;
 
-    if (list == NULL) {
+static void
+explain(unexplained *left, Py_ssize_t *number)
+{
+    if (--*number == 0) {
+        left->open--;
+    }
+}
+
+/* All functions of the units and of wanted code, until there can be no more of them. */
+static int
+visit_function(PyObject *op, void *arg)
+{
+    walk_arg *w = arg;
+    rs_unit *u;
+    Py_ssize_t note;
+    if (!PyFunction_Check(op) || rs_idmap_has(&w->census->paired, op) ||
+        rs_idmap_has(&w->census->functions, op)) {
+        return 1;
+    }
+    u = rs_session_unit_by_live(w->s, RS_FUNCTION(op)->func_globals);
+    note = rs_codes_find(w->s, RS_FUNCTION(op)->func_code);
+    if (note >= 0 && !rs_census_wanted(w->s, note)) {
+        note = -1;
+    }
+    if (u == NULL && note < 0) {
+        return 1;
+    }
+    if (add_function(w->census, op) < 0) {
         return -1;
     }
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (rs_idmap_set(&globals, s->units[i].live, s->units[i].live) < 0) {
-            goto done;
-        }
+    if (u != NULL) {
+        explain(w->left, &w->left->dicts[u - w->s->units]);
     }
-    for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
-        PyObject *code = rs_codes_at(s, i)->code;
-        if (rs_census_wanted(s, i) && rs_idmap_set(&codes, code, code) < 0) {
-            goto done;
-        }
+    if (note >= 0) {
+        explain(w->left, &w->left->codes[note]);
     }
-    if (rs_heap_functions(s, &globals, &codes, list) < 0) {
-        goto done;
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        if (add_function(census, PyList_GET_ITEM(list, i)) < 0) {
-            goto done;
-        }
-    }
-    census->walked = 1;
-    result = 0;
-done:
-    rs_idmap_clear(&globals);
-    rs_idmap_clear(&codes);
-    Py_DECREF(list);
-    return result;
+    return w->left->open > 0;
 }
 
 static int
@@ -332,7 +355,9 @@ any_wanted(const rs_session *s)
 int
 rs_census_take(rs_session *s, rs_census *census)
 {
-    int unexplained;
+    int result = -1;
+    unexplained left = {NULL, NULL, 0};
+    walk_arg w = {s, census, &left};
     *census = (rs_census){0};
     if (!any_wanted(s) && !any_unknown(s)) {
         return 0;
@@ -347,11 +372,13 @@ rs_census_take(rs_session *s, rs_census *census)
         add_young(s, census) < 0) {
         return -1;
     }
-    unexplained = codes_unexplained(s, census);
-    if (unexplained < 0) {
-        return -1;
+    if (unexplained_open(s, &left) == 0) {
+        count_codes(s, census, &left);
+        count_dicts(s, census, &left);
+        result = left.open > 0 ? rs_heap_walk(visit_function, &w) : 0;
     }
-    return unexplained || dicts_unexplained(s, census) ? walk(s, census) : 0;
+    unexplained_close(&left);
+    return result;
 }
 
 void

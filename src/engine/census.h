@@ -6,8 +6,8 @@
  * Invariants:
  *   U1  every live function that runs old code in which something changed is found. What
  *       lies near (reached from the units' dicts) is counted against the references to
- *       the code objects and to the dicts; only if some are left over, the whole heap is
- *       walked, once.
+ *       the code objects and to the dicts; only if some are left over, the heap is walked,
+ *       once, and no further than until all are explained.
  */
 #ifndef RS_CENSUS_H
 #define RS_CENSUS_H
@@ -17,7 +17,6 @@
 typedef struct {
     rs_idmap paired;    /* functions that the match has paired -> themselves */
     rs_idmap functions; /* all others that were found -> themselves */
-    int walked;         /* the heap was walked */
 } rs_census;
 
 /* Is there anything to do for functions that run the code of note `number`? */

@@ -250,7 +250,7 @@ restore_functions(rs_session *s, const rs_firsts *f)
         result = rs_idmap_set(&dicts, dict, dict);
     }
     if (result == 0 && dicts.used > 0) {
-        result = rs_heap_functions(s, &dicts, NULL, functions);
+        result = rs_heap_functions(&dicts, functions);
     }
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(functions); i++) {
         PyObject *func = PyList_GET_ITEM(functions, i);

@@ -436,7 +436,6 @@ rs_heap_walk(rs_heap_visit visit, void *arg)
 
 typedef struct {
     const rs_idmap *globals;
-    const rs_idmap *codes;
     PyObject *list;
 } functions_arg;
 
@@ -444,21 +443,17 @@ static int
 append_function(PyObject *op, void *arg)
 {
     functions_arg *wanted = arg;
-    PyFunctionObject *func = RS_FUNCTION(op);
     if (!PyFunction_Check(op) ||
-        !((wanted->globals != NULL &&
-           rs_idmap_has(wanted->globals, func->func_globals)) ||
-          (wanted->codes != NULL && rs_idmap_has(wanted->codes, func->func_code)))) {
+        !rs_idmap_has(wanted->globals, RS_FUNCTION(op)->func_globals)) {
         return 1;
     }
     return PyList_Append(wanted->list, op) < 0 ? -1 : 1;
 }
 
 int
-rs_heap_functions(rs_session *Py_UNUSED(s), const rs_idmap *globals,
-                  const rs_idmap *codes, PyObject *out_list)
+rs_heap_functions(const rs_idmap *globals, PyObject *out_list)
 {
-    functions_arg wanted = {globals, codes, out_list};
+    functions_arg wanted = {globals, out_list};
     return rs_heap_walk(append_function, &wanted);
 }
 

@@ -43,10 +43,9 @@ int rs_heap_interval(rs_session *s, rs_heap_visit visit, void *arg);
 /* Every object that the collector knows. 0 or -1. */
 int rs_heap_walk(rs_heap_visit visit, void *arg);
 
-/* One walk: appends to `out_list` each function whose func_globals is a key of `globals`
- * or whose func_code is a key of `codes` (either may be NULL). 0 or -1. */
-int rs_heap_functions(rs_session *s, const rs_idmap *globals, const rs_idmap *codes,
-                      PyObject *out_list);
+/* One walk: appends to `out_list` each function whose func_globals is a key of `globals`.
+ * 0 or -1. */
+int rs_heap_functions(const rs_idmap *globals, PyObject *out_list);
 
 /* How many strong references the heap's records have to `op` (for rs_session_holds). */
 Py_ssize_t rs_heap_holds(const rs_session *s, const PyObject *op);

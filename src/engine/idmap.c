@@ -3,27 +3,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* Addresses of objects are multiples of 16, so the low bits say nothing. */
-static size_t
-hash_pointer(const void *key)
-{
-    uintptr_t x = (uintptr_t)key >> 4;
-    x ^= x >> 17;
-    x *= (uintptr_t)0x9E3779B97F4A7C15ULL;
-    return (size_t)(x ^ (x >> 29));
-}
-
-/* The place in the index of `key`, or the empty one where it would go. */
-static size_t
-find_place(const rs_idmap *map, const void *key)
-{
-    size_t place = hash_pointer(key) & map->mask;
-    while (map->index[place] != 0 && map->entries[map->index[place] - 1].key != key) {
-        place = (place + 1) & map->mask;
-    }
-    return place;
-}
-
 static int
 grow(rs_idmap *map)
 {
@@ -47,7 +26,7 @@ grow(rs_idmap *map)
     map->room = room;
     map->mask = index_size - 1;
     for (Py_ssize_t i = 0; i < map->used; i++) {
-        map->index[find_place(map, entries[i].key)] = (uint32_t)(i + 1);
+        map->index[rs_idmap_place(map, entries[i].key)] = (uint32_t)(i + 1);
     }
     return 0;
 }
@@ -59,7 +38,7 @@ rs_idmap_set(rs_idmap *map, PyObject *key, PyObject *value)
     if (map->used == map->room && grow(map) < 0) {
         return -1;
     }
-    place = find_place(map, key);
+    place = rs_idmap_place(map, key);
     if (map->index[place] != 0) {
         PyObject *old = map->entries[map->index[place] - 1].value;
         map->entries[map->index[place] - 1].value = Py_NewRef(value);
@@ -71,19 +50,6 @@ rs_idmap_set(rs_idmap *map, PyObject *key, PyObject *value)
     map->used++;
     map->index[place] = (uint32_t)map->used;
     return 0;
-}
-
-Py_ssize_t
-rs_idmap_find(const rs_idmap *map, const void *key)
-{
-    return map->used != 0 ? (Py_ssize_t)map->index[find_place(map, key)] - 1 : -1;
-}
-
-PyObject *
-rs_idmap_get(const rs_idmap *map, const void *key)
-{
-    Py_ssize_t number = rs_idmap_find(map, key);
-    return number >= 0 ? map->entries[number].value : NULL;
 }
 
 int

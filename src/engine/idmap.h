@@ -28,11 +28,37 @@ typedef struct {
 /* 0, or -1 with MemoryError. Setting a key again replaces its value. */
 int rs_idmap_set(rs_idmap *map, PyObject *key, PyObject *value);
 
-/* The value (borrowed) or NULL; never sets an exception. */
-PyObject *rs_idmap_get(const rs_idmap *map, const void *key);
+/* The place in the index of `key`, or the empty one where it would go. Look-ups are inline:
+ * an update makes some hundred thousand of them. Addresses of objects are multiples of 16,
+ * so the low bits say nothing. */
+static inline size_t
+rs_idmap_place(const rs_idmap *map, const void *key)
+{
+    uintptr_t x = (uintptr_t)key >> 4;
+    size_t place;
+    x ^= x >> 17;
+    x *= (uintptr_t)0x9E3779B97F4A7C15ULL;
+    place = (size_t)(x ^ (x >> 29)) & map->mask;
+    while (map->index[place] != 0 && map->entries[map->index[place] - 1].key != key) {
+        place = (place + 1) & map->mask;
+    }
+    return place;
+}
 
 /* The number of its entry (entries are never removed), or -1. */
-Py_ssize_t rs_idmap_find(const rs_idmap *map, const void *key);
+static inline Py_ssize_t
+rs_idmap_find(const rs_idmap *map, const void *key)
+{
+    return map->used != 0 ? (Py_ssize_t)map->index[rs_idmap_place(map, key)] - 1 : -1;
+}
+
+/* The value (borrowed) or NULL; never sets an exception. */
+static inline PyObject *
+rs_idmap_get(const rs_idmap *map, const void *key)
+{
+    Py_ssize_t number = rs_idmap_find(map, key);
+    return number >= 0 ? map->entries[number].value : NULL;
+}
 
 static inline int
 rs_idmap_has(const rs_idmap *map, const void *key)

@@ -51,7 +51,7 @@ match_covered(rs_session *s, rs_unit *u, PyObject *donors)
     rs_idmap globals = {0};
     PyObject *originals = PyList_New(0);
     if (originals == NULL || rs_idmap_set(&globals, u->live, u->live) < 0 ||
-        rs_heap_functions(s, &globals, NULL, originals) < 0) {
+        rs_heap_functions(&globals, originals) < 0) {
         goto done;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(donors); i++) {
