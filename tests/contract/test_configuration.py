@@ -393,8 +393,9 @@ def test_a_file_with_a_mistake_is_an_error(start, tmp_path, name, content, words
 def test_after_a_mistake_the_next_import_tries_again(start, tmp_path):
     file = tmp_path / "resoul.toml"
     code = """
+import pathlib
 for content in (None, "timeout = 0", "timeout = 5"):
-    if content: open("resoul.toml", "w").write(content)
+    if content: pathlib.Path("resoul.toml").write_text(content)
     try: import resoul
     except ValueError as error: print(str(error)[-23:])
 print(resoul.configure().timeout)

@@ -15,6 +15,10 @@ SEED = os.environ.get("RESOUL_SEED", "2026")
 
 ROOT = Path(__file__).parents[2]
 
+# Debug builds and sanitizers take several times as long.
+SLOW = hasattr(sys, "gettotalrefcount") or "libasan" in os.environ.get("LD_PRELOAD", "")
+SECONDS = 3600 if SLOW else 900
+
 
 @pytest.fixture(scope="module")
 def counts(tmp_path_factory):
@@ -27,7 +31,7 @@ def counts(tmp_path_factory):
     return json.loads(answer.read_text())
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(SECONDS)
 def test_a_live_process_is_like_a_fresh_one(counts):
     assert counts["failed"] == []
     assert counts["cases"] == int(CASES)
