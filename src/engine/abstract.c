@@ -165,3 +165,51 @@ rs_abstract_plan(rs_session *s, const rs_scope *scope, int *changed)
     *changed |= own_changed;
     return own_changed ? plan_subclasses(s, scope->live_type, after, 0) : 0;
 }
+
+/* Names that are abstract in the class as it will be: a set, or NULL. */
+static PyObject *
+future_set(rs_session *s, const rs_scope *scope, PyObject *before)
+{
+    Py_ssize_t pos = 0;
+    PyObject *name, *value, *set = PySet_New(before);
+    while (set != NULL && PyDict_Next(scope->donor, &pos, &name, &value)) {
+        int result = 0;
+        if (PyUnicode_CheckExact(name)) {
+            PyObject *live = rs_session_live(s, value);
+            result = value_is_abstract(s, value, 0)
+                         ? PySet_Add(set, name)
+                         : (value == live &&
+                                    PyDict_GetItemWithError(scope->live, name) == value
+                                ? 0
+                                : PySet_Discard(set, name));
+        }
+        if (result < 0) {
+            Py_CLEAR(set);
+        }
+    }
+    return set;
+}
+
+int
+rs_abstract_plan_parts(rs_session *s, const rs_scope *scope, int *changed)
+{
+    PyObject *key = s->st->names.__abstractmethods__, *set, *after;
+    PyObject *before = PyDict_GetItemWithError(scope->live, key);
+    int result = 0;
+    if (before == NULL || !PyFrozenSet_CheckExact(before)) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    set = future_set(s, scope, before);
+    after = set != NULL ? PyFrozenSet_New(set) : NULL;
+    if (after == NULL) {
+        result = -1;
+    } else if (!rs_same_literal(before, after)) {
+        *changed = 1;
+        result = rs_plan_type(&s->journal, scope->live_type, key, after) < 0
+                     ? -1
+                     : plan_subclasses(s, scope->live_type, after, 0);
+    }
+    Py_XDECREF(set);
+    Py_XDECREF(after);
+    return result;
+}

@@ -14,4 +14,7 @@
 /* Plans __abstractmethods__ of the class and of its live subclasses. 0 or -1. */
 int rs_abstract_plan(rs_session *s, const rs_scope *scope, int *changed);
 
+/* The same for a class of which parts ran: `scope->donor` has what these bound. */
+int rs_abstract_plan_parts(rs_session *s, const rs_scope *scope, int *changed);
+
 #endif

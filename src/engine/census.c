@@ -2,6 +2,7 @@
 
 #include "codes.h"
 #include "heap.h"
+#include "known.h"
 #include "leaks.h"
 #include "redirect.h"
 #include "same.h"
@@ -201,6 +202,39 @@ subtract(const rs_session *s, Py_ssize_t *left, PyObject *code)
     }
 }
 
+/* What the known source of a module refers to, beside u->known_code (known.h). */
+static void
+subtract_constants(const rs_session *s, Py_ssize_t *left, PyObject *constants)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        PyObject *code = PyTuple_GET_ITEM(constants, i);
+        if (!PyCode_Check(code)) {
+            continue;
+        }
+        subtract(s, left, code);
+        if ((RS_CODE(code)->co_flags & CO_OPTIMIZED) == 0) {
+            subtract_constants(s, left, RS_CODE(code)->co_consts);
+        }
+    }
+}
+
+static void
+subtract_known(const rs_session *s, Py_ssize_t *left)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        PyObject *lists[2];
+        if (!s->units[i].parts) {
+            continue;
+        }
+        rs_known_holders(s->st, &s->units[i], lists);
+        for (int k = 0; k < 2; k++) {
+            if (lists[k] != NULL) {
+                subtract_constants(s, left, lists[k]);
+            }
+        }
+    }
+}
+
 static void
 subtract_functions(const rs_session *s, Py_ssize_t *left, const rs_idmap *functions)
 {
@@ -270,6 +304,7 @@ count_codes(const rs_session *s, const rs_census *census, unexplained *left)
     for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
         left->codes[i] = rs_census_wanted(s, i) ? references(s, rs_codes_at(s, i)) : 0;
     }
+    subtract_known(s, left->codes);
     subtract_functions(s, left->codes, &census->paired);
     subtract_functions(s, left->codes, &census->functions);
     if (count_open(s, left->codes) > 0) {

@@ -422,9 +422,46 @@ plan_class(rs_session *s, const rs_pair *pair)
     return 0;
 }
 
+/* A class of which parts ran: what these bound, and what is gone. */
+static int
+plan_shell(rs_session *s, rs_unit *u, const rs_select_shell *shell)
+{
+    int changed = 0;
+    rs_scope scope = rs_scope_of_shell(u, shell);
+    if (scope.donor == NULL) {
+        return 0;
+    }
+    if (plan_donor_names(s, &scope, &changed) < 0 ||
+        rs_names_plan_gone(s, &scope) < 0 ||
+        rs_abstract_plan_parts(s, &scope, &changed) < 0 ||
+        rs_plan_touch(&s->journal, scope.live_type) < 0) {
+        return -1;
+    }
+    return changed
+               ? rs_change(s, u, shell->qualname, "class", "updated", shell->line, NULL)
+               : 0;
+}
+
+static int
+plan_shells(rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        rs_unit *u = &s->units[i];
+        for (Py_ssize_t k = 0; u->parts && k < u->selection->n_shells; k++) {
+            if (plan_shell(s, u, &u->selection->shells[k]) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 int
 rs_class_plan(rs_session *s)
 {
+    if (plan_shells(s) < 0) {
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
         if (s->pairs[i].kind == RS_PAIR_CLASS && plan_class(s, &s->pairs[i]) < 0) {
             return -1;

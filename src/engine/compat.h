@@ -97,6 +97,9 @@ rs_fn_slot(PyObject *func, int field)
     Py_UNREACHABLE();
 }
 
+/* 3.14: annotations are a function, evaluated when somebody asks. */
+#define RS_LAZY_ANNOTATIONS (PY_VERSION_HEX >= 0x030E0000)
+
 /* Forget the version under which call sites know `func`, through a public setter: it
  * cannot fail, tells function watchers, and empties the version cache of 3.13+. */
 static inline void

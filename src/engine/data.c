@@ -293,8 +293,12 @@ policy_takes(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qua
                                             s->st->names._reload_all_data);
     PyObject *some = PyDict_GetItemWithError(scope->donor, s->st->names._reload_data);
     int takes = named_in_full(s->take, scope, qualname);
+    rs_verdict verdict = rs_select_verdict(scope->unit, qualname);
     if (takes != 0) {
         return takes;
+    }
+    if (scope->unit->parts) { /* what runs was decided before */
+        return verdict != RS_VERDICT_KEEP && verdict != RS_VERDICT_SAME;
     }
     if (all == Py_True) {
         return 1;
@@ -308,7 +312,9 @@ policy_takes(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qua
     if (scope->live_type == NULL && name == s->st->names.__all__) {
         return 1;
     }
-    return scope->unit->policy == RS_POLICY_TAKE;
+    return scope->unit->policy == RS_POLICY_MERGE
+               ? verdict == RS_VERDICT_TAKE
+               : scope->unit->policy == RS_POLICY_TAKE;
 }
 
 int
@@ -464,6 +470,15 @@ rs_data_map(rs_session *s)
         rs_scope scope = rs_scope_of_unit(&s->units[i]);
         if (map_scope(s, &scope) < 0) {
             return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        rs_unit *u = &s->units[i];
+        for (Py_ssize_t k = 0; u->parts && k < u->selection->n_shells; k++) {
+            rs_scope scope = rs_scope_of_shell(u, &u->selection->shells[k]);
+            if (scope.donor != NULL && map_scope(s, &scope) < 0) {
+                return -1;
+            }
         }
     }
     for (Py_ssize_t i = 0; i < s->n_pairs; i++) {

@@ -73,7 +73,8 @@ rs_enum_handles(const rs_session *s, const rs_scope *scope, PyObject *name,
                 PyObject *value)
 {
     PyObject *live_map = member_map(s, scope->live_type);
-    PyObject *donor_map = member_map(s, scope->donor_type);
+    PyObject *donor_map = scope->donor_type != NULL ? member_map(s, scope->donor_type)
+                                                    : NULL;
     (void)value;
     if (live_map == NULL || donor_map == NULL) {
         return 0;

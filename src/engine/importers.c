@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fromimports.h"
+#include "known.h"
 #include "loader.h"
 #include "same.h"
 
@@ -260,6 +261,15 @@ comes_from(PyObject *table, PyObject *local, PyObject *module, PyObject *origina
     return entries == NULL && PyErr_Occurred() ? -1 : holds(entries, module, NULL);
 }
 
+/* Is the namespace that of a unit whose body binds the name itself? */
+static int
+has_own_turn(const rs_session *s, PyObject *live, PyObject *name)
+{
+    const rs_unit *u = rs_session_unit_by_live(s, live);
+    return u != NULL &&
+           (!u->parts || PyDict_GetItemWithError(u->scratch, name) != NULL);
+}
+
 /* ---- planning ---- */
 
 /* Appends (module name, module, key) for each key whose value is `old`, of all modules
@@ -273,8 +283,7 @@ collect(const rs_session *s, PyObject *old, PyObject *candidates)
     while (PyDict_Next(modules, &pos, &name, &module)) {
         Py_ssize_t at = 0;
         PyObject *live = PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
-        if (live == NULL || !PyUnicode_Check(name) ||
-            rs_session_unit_by_live(s, live) != NULL) {
+        if (live == NULL || !PyUnicode_Check(name) || has_own_turn(s, live, key)) {
             continue;
         }
         while (PyDict_Next(live, &at, &key, &value)) {
@@ -391,6 +400,14 @@ namespace_named(const rs_session *s, PyObject *name)
     return u != NULL ? u->scratch : live_namespace_named(name);
 }
 
+/* The live namespace of a module of which parts ran: names that these did not bind. */
+static PyObject *
+live_parts(const rs_session *s, PyObject *name)
+{
+    const rs_unit *u = rs_session_unit_by_name(s, name);
+    return u != NULL && u->parts ? u->live : NULL;
+}
+
 /* The entry whose module has `value` under its name there (a star: as `name`): borrowed or
  * NULL. `s`: as the bodies of this update see it; NULL: as it is live. */
 static PyObject *
@@ -406,6 +423,10 @@ entry_with_value(const rs_session *s, PyObject *entries, PyObject *name,
         if (rs_text_equals(original, "*")) {
             original = name;
         }
+        if (there != NULL && PyDict_GetItemWithError(there, original) == value) {
+            return entry;
+        }
+        there = s != NULL ? live_parts(s, module) : NULL;
         if (there != NULL && PyDict_GetItemWithError(there, original) == value) {
             return entry;
         }
@@ -435,10 +456,12 @@ int
 rs_importers_bound(rs_session *s, const rs_unit *u, PyObject *name, PyObject *value)
 {
     PyObject *table, *entry;
-    if (u->known_code == NULL) {
-        return 0;
+    PyObject *code = u->parts ? rs_known_code(s, u) : Py_XNewRef(u->known_code);
+    if (code == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
     }
-    table = rs_fromimports_of(u->known_code, package_of(s, u->live));
+    table = rs_fromimports_of(code, package_of(s, u->live));
+    Py_DECREF(code);
     if (table == NULL) {
         return -1;
     }

@@ -6,10 +6,24 @@
 #include "loader.h"
 #include "pyc.h"
 #include "same.h"
+#include "select.h"
 
 /* ---- entries ---- */
 
 enum { REF, CODE, SOURCE, PIECES };
+
+/* What was pending in another module of that name is no concern of this one. */
+static int
+forget_pending(rs_state *st, PyObject *name, PyObject *module)
+{
+    PyObject *entry = PyDict_GetItemWithError(st->known, name);
+    int found = PyErr_Occurred() ? -1 : PyDict_Contains(st->pending, name);
+    if (found <= 0 || (entry != NULL &&
+                       rs_weakref_referent(PyTuple_GET_ITEM(entry, REF)) == module)) {
+        return found < 0 ? -1 : 0;
+    }
+    return PyDict_DelItem(st->pending, name);
+}
 
 int
 rs_known_store(rs_state *st, PyObject *name, PyObject *module, PyObject *code,
@@ -21,7 +35,7 @@ rs_known_store(rs_state *st, PyObject *name, PyObject *module, PyObject *code,
                                                  source != NULL ? source : Py_None,
                                                  pieces != NULL ? pieces : Py_None)
                                   : NULL;
-    if (entry != NULL) {
+    if (entry != NULL && forget_pending(st, name, module) == 0) {
         result = PyDict_SetItem(st->known, name, entry);
     }
     Py_XDECREF(ref);
@@ -63,6 +77,16 @@ rs_known_source(const rs_state *st, PyObject *name, PyObject *module, int *recor
     value = entry != NULL ? PyTuple_GET_ITEM(entry, SOURCE) : Py_None;
     *recorded = entry != NULL;
     return value != Py_None ? value : NULL;
+}
+
+void
+rs_known_holders(const rs_state *st, const rs_unit *u, PyObject *lists[2])
+{
+    PyObject *entry = entry_of(st, u->name, u->module);
+    PyObject *code = entry != NULL ? PyTuple_GET_ITEM(entry, CODE) : Py_None;
+    PyObject *pieces = entry != NULL ? PyTuple_GET_ITEM(entry, PIECES) : Py_None;
+    lists[0] = code != Py_None ? RS_CODE(code)->co_consts : NULL;
+    lists[1] = pieces != Py_None ? pieces : NULL;
 }
 
 /* ---- code ---- */
@@ -313,6 +337,16 @@ rs_source_remember(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
+        if (u->parts) {
+            PyObject *pieces = PyList_AsTuple(u->selection->pieces);
+            int result = pieces != NULL ? rs_known_remember(s->st, u, u->text, pieces)
+                                        : -1;
+            Py_XDECREF(pieces);
+            if (result < 0) {
+                return -1;
+            }
+            continue;
+        }
         if (u->code != NULL) {
             if (rs_known_store(s->st, u->name, u->module, u->code, u->text, NULL) < 0) {
                 return -1;

@@ -55,4 +55,8 @@ int rs_source_known(rs_session *s);
 /* Once the update stands: what was compiled is now the source that is live. */
 int rs_source_remember(rs_session *s);
 
+/* The tuples of the unit's entry that refer to code objects: of its code, of its pieces;
+ * borrowed, NULL: none. */
+void rs_known_holders(const rs_state *st, const rs_unit *u, PyObject *lists[2]);
+
 #endif

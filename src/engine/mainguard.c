@@ -76,6 +76,20 @@ done:
     return result;
 }
 
+int
+rs_mainguard_is(PyObject *statement)
+{
+    PyObject *test;
+    int result;
+    if (!has_type(statement, "If")) {
+        return 0;
+    }
+    test = PyObject_GetAttrString(statement, "test");
+    result = test != NULL ? is_guard(test) : -1;
+    Py_XDECREF(test);
+    return result;
+}
+
 /* `if <test>:` becomes `if False:`, at the same place. */
 static int
 close_guard(PyObject *ast, PyObject *statement, PyObject *test)

@@ -11,6 +11,8 @@
 static int match_value(rs_session *s, const rs_scope *scope, PyObject *qualname,
                        PyObject *live, PyObject *donor, int depth);
 static int match_scope(rs_session *s, const rs_scope *scope);
+static int stays(rs_session *s, const rs_scope *scope, PyObject *qualname,
+                 PyObject *live, PyObject *donor);
 
 /* ---- functions ---- */
 
@@ -343,7 +345,9 @@ match_scope(rs_session *s, const rs_scope *scope)
         if (qualname == NULL) {
             return -1;
         }
-        result = match_value(s, scope, qualname, live, donor, 0);
+        result = stays(s, scope, qualname, live, donor)
+                     ? rs_idmap_set(&s->map, donor, live)
+                     : match_value(s, scope, qualname, live, donor, 0);
         Py_DECREF(qualname);
         if (result < 0) {
             return -1;
@@ -352,13 +356,46 @@ match_scope(rs_session *s, const rs_scope *scope)
     return 0;
 }
 
+/* Classes of which parts ran, and functions whose decorators did not. */
+static int
+match_parts(rs_session *s, rs_unit *u)
+{
+    const rs_selection *sel = u->parts ? u->selection : NULL;
+    for (Py_ssize_t i = 0; sel != NULL && i < sel->n_shells; i++) {
+        rs_scope scope = rs_scope_of_shell(u, &sel->shells[i]);
+        if (scope.donor != NULL && match_scope(s, &scope) < 0) {
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; sel != NULL && i < sel->n_defs; i++) {
+        const rs_select_def *def = &sel->defs[i];
+        if (def->inner && def->donor != NULL && def->live != NULL &&
+            !rs_idmap_has(&s->claimed, def->live) &&
+            rs_match_function(s, u, def->qualname, def->live, def->donor, 1) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* What its statement made again, though it did not change: the live one stays. */
+static int
+stays(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
+      PyObject *donor)
+{
+    return scope->live_type != NULL && !PyFunction_Check(donor) &&
+           !PyType_Check(donor) && Py_TYPE(live) == Py_TYPE(donor) && live != donor &&
+           rs_select_verdict(scope->unit, qualname) == RS_VERDICT_SAME &&
+           rs_idmap_has(&s->young, donor) && !rs_idmap_has(&s->map, donor);
+}
+
 int
 rs_match(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         rs_unit *u = &s->units[i];
         rs_scope scope = rs_scope_of_unit(u);
-        if (match_scope(s, &scope) < 0) {
+        if (match_scope(s, &scope) < 0 || match_parts(s, u) < 0) {
             return -1;
         }
     }

@@ -8,6 +8,7 @@
 #include "probes.h"
 #include "recorder.h"
 #include "session.h"
+#include "space.h"
 #include "sysmodules.h"
 #include "update.h"
 #include "view.h"
@@ -27,8 +28,8 @@ PyDoc_STRVAR(
     "modules: iterable of names and module objects.\n"
     "update: object whose attributes are filled with the report.\n"
     "allowed: callable (name, module) -> bool.\n"
-    "data: callable (name) -> 'keep' or 'take', the data policy of a module.\n"
-    "execute: 'all'.\n"
+    "data: callable (name) -> 'keep', 'take' or 'merge', the data policy of a module.\n"
+    "execute: 'all' or 'changed'.\n"
     "take, delete: sets of qualified names. timeout: seconds, <= 0 for none.\n"
     "base: dict, name of a module -> the source that lives (str, or bytes of a file).\n"
     "Raises UpdateError, PrepareError, RefusedError.");
@@ -52,10 +53,12 @@ engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
                      Py_TYPE(options.base)->tp_name);
         return NULL;
     }
-    if (strcmp(execute, "all") != 0) {
-        PyErr_Format(PyExc_ValueError, "execute=%s: only \"all\" is known", execute);
+    if (strcmp(execute, "all") != 0 && strcmp(execute, "changed") != 0) {
+        PyErr_Format(PyExc_ValueError, "execute=%s: \"all\" and \"changed\" are known",
+                     execute);
         return NULL;
     }
+    options.only_changed = strcmp(execute, "changed") == 0;
     return rs_update_reload(engine, rs_state_of(engine), &options);
 }
 
@@ -135,9 +138,10 @@ make_types(PyObject *engine, rs_state *st)
     st->View_Type = rs_view_type();
     st->Maker_Type = rs_maker_type();
     st->Builtins_Type = rs_builtins_type();
+    st->Space_Type = rs_space_type();
     return st->Session_Type == NULL || st->SysModules_Type == NULL ||
                    st->View_Type == NULL || st->Maker_Type == NULL ||
-                   st->Builtins_Type == NULL
+                   st->Builtins_Type == NULL || st->Space_Type == NULL
                ? -1
                : 0;
 }

@@ -7,6 +7,7 @@
 #include "lines.h"
 #include "lookup.h"
 #include "match.h"
+#include "pending.h"
 #include "same.h"
 #include "wrappers.h"
 
@@ -91,6 +92,10 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
     case RS_DATA_SAME:
         return 0;
     case RS_DATA_KEEP:
+        if (scope->unit->selection != NULL) {
+            return rs_pending_note(s, scope, qualname, live, donor,
+                                   line_of(s, scope, name, donor));
+        }
         same = rs_same_literal(live, donor)
                    ? 1
                    : rs_body_is_same(rs_body_of(scope->unit->known_code, scope->prefix),
@@ -423,6 +428,22 @@ drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
     return 1;
 }
 
+/* `_del_func = True`, as the source has it now. */
+static int
+deletes_functions(const rs_session *s, const rs_scope *scope)
+{
+    PyObject *name = s->st->names._del_func, *qualname;
+    PyObject *value = PyDict_GetItemWithError(scope->donor, name);
+    int gone = 0;
+    if (value == NULL && scope->unit->parts) {
+        qualname = rs_scope_qualname(scope, name);
+        gone = qualname == NULL || rs_select_is_gone(scope->unit, qualname);
+        Py_XDECREF(qualname);
+        value = gone ? NULL : PyDict_GetItemWithError(scope->live, name);
+    }
+    return value == Py_True;
+}
+
 int
 rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live)
 {
@@ -437,11 +458,9 @@ rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *li
     deletes = named_for_deletion(s, scope, qualname);
     if (deletes != 0) {
         result = deletes < 0 ? -1 : drop(s, scope, name, qualname, word, "asked for");
-    } else if (own && !PyType_Check(live) &&
-               PyDict_GetItemWithError(scope->donor, s->st->names._del_func) ==
-                   Py_True) {
+    } else if (own && !PyType_Check(live) && deletes_functions(s, scope)) {
         result = drop(s, scope, name, qualname, word, "_del_func");
-    } else if (own || was_in_source(scope, name) == 1) {
+    } else if (own || scope->unit->parts || was_in_source(scope, name) == 1) {
         result = rs_change(s, scope->unit, qualname, word, "stays", 0,
                            "gone from the source, and still lives");
     } else if (was_in_source(scope, name) < 0) {
@@ -450,6 +469,41 @@ rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *li
     }
     Py_DECREF(qualname);
     return result;
+}
+
+int
+rs_names_plan_gone(rs_session *s, const rs_scope *scope)
+{
+    int result = 0;
+    Py_ssize_t pos = 0;
+    PyObject *name, *live, *names = PyDict_Copy(scope->live);
+    if (names == NULL) {
+        return -1;
+    }
+    while (result >= 0 && PyDict_Next(names, &pos, &name, &live)) {
+        PyObject *qualname;
+        int gone;
+        if (!PyUnicode_CheckExact(name)) {
+            continue;
+        }
+        qualname = rs_scope_qualname(scope, name);
+        gone = qualname != NULL ? rs_select_is_gone(scope->unit, qualname) ||
+                                      named_for_deletion(s, scope, qualname) == 1
+                                : -1;
+        Py_XDECREF(qualname);
+        if (gone < 0) {
+            result = -1;
+        } else if (gone && rs_same_text(name, s->st->names.__doc__)) {
+            result = rs_names_set(s, scope, name, Py_None);
+        } else if (gone && rs_scope_is_special(scope, name) &&
+                   !PyFunction_Check(live)) {
+            result = scope->live_type == NULL ? 0 : rs_names_set(s, scope, name, NULL);
+        } else if (gone) {
+            result = rs_names_drop(s, scope, name, live);
+        }
+    }
+    Py_DECREF(names);
+    return result < 0 ? -1 : 0;
 }
 
 /* ---- modules ---- */
@@ -467,6 +521,10 @@ plan_module_machinery(rs_session *s, const rs_scope *scope)
         PyObject *donor = PyDict_GetItemWithError(scope->donor, follow[i]);
         PyObject *live = PyDict_GetItemWithError(scope->live, follow[i]);
         PyObject *value = donor != NULL ? rs_session_live(s, donor) : NULL;
+        if (donor == NULL && scope->unit->parts &&
+            !rs_select_is_gone(scope->unit, follow[i])) {
+            continue;
+        }
         if (value == live || rs_same_literal(value, live)) {
             continue;
         }
@@ -490,6 +548,9 @@ plan_module(rs_session *s, const rs_scope *scope, PyObject *new_names,
             rs_names_plan(s, scope, name, value) < 0) {
             return -1;
         }
+    }
+    if (scope->unit->parts) {
+        return rs_names_plan_gone(s, scope) < 0 ? -1 : plan_module_machinery(s, scope);
     }
     pos = 0;
     while (PyDict_Next(old_names, &pos, &name, &value)) {

@@ -24,6 +24,9 @@ int rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject
 int rs_names_set(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *value);
 
 /* Namespaces of all units. 0 or -1. */
+/* Names that are gone from the source of a scope of which parts ran. 0 or -1. */
+int rs_names_plan_gone(rs_session *s, const rs_scope *scope);
+
 int rs_names_plan_modules(rs_session *s);
 
 /* RSL105 for entries of take= and delete= that name nothing. 0 or -1. */

@@ -6,17 +6,33 @@
 #include "imports.h"
 #include "kinds.h"
 #include "match.h"
+#include "moves.h"
 #include "names.h"
 #include "nested.h"
+#include "pending.h"
 #include "quiet.h"
 #include "redirect.h"
 #include "rewrap.h"
 
+/* What was made for the time of preparing only. */
+static int
+map_stand_ins(rs_session *s)
+{
+    Py_ssize_t pos = 0;
+    PyObject *own, *live;
+    while (rs_idmap_next(&s->stand_ins, &pos, &own, &live)) {
+        if (Py_REFCNT(own) > 1 && rs_idmap_set(&s->map, own, live) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int
 rs_plan_match(rs_session *s)
 {
-    if (rs_imports_map(s) < 0 || rs_match(s) < 0 || rs_quiet_settle(s) < 0 ||
-        rs_nested_pair(s) < 0) {
+    if (rs_imports_map(s) < 0 || map_stand_ins(s) < 0 || rs_match(s) < 0 ||
+        rs_quiet_settle(s) < 0 || rs_nested_pair(s) < 0) {
         return -1;
     }
     if (rs_data_map(s) < 0) {
@@ -56,8 +72,8 @@ rs_plan_make(rs_session *s)
 {
     if (start_again(s) < 0 || rs_names_check_options(s) < 0 || rs_class_plan(s) < 0 ||
         rs_names_plan_modules(s) < 0 || rs_function_plan(s) < 0 ||
-        rs_rewrap_plan(s) < 0 || rs_data_plan_bodies(s) < 0 ||
-        refuse_if_needed(s) < 0) {
+        rs_rewrap_plan(s) < 0 || rs_data_plan_bodies(s) < 0 || rs_moves_plan(s) < 0 ||
+        rs_pending_report(s) < 0 || refuse_if_needed(s) < 0) {
         return -1;
     }
     rs_session_breathe(s);

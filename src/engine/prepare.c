@@ -1,5 +1,6 @@
 #include "prepare.h"
 
+#include "base.h"
 #include "clock.h"
 #include "failure.h"
 #include "frames.h"
@@ -10,6 +11,7 @@
 #include "maker.h"
 #include "quiet.h"
 #include "scratch.h"
+#include "select.h"
 #include "source.h"
 #include "watchdog.h"
 
@@ -27,8 +29,16 @@ check_refusals(rs_session *s)
 static int
 read_sources(rs_session *s, PyObject *modules)
 {
-    if (rs_source_resolve(s, modules) < 0 || check_refusals(s) < 0 ||
-        rs_source_load(s) < 0 || check_refusals(s) < 0 || rs_source_known(s) < 0) {
+    if (rs_source_resolve(s, modules) < 0 || check_refusals(s) < 0) {
+        return -1;
+    }
+    if (s->only_changed) {
+        if (rs_source_read(s) < 0 || check_refusals(s) < 0 || rs_base_believe(s) < 0 ||
+            check_refusals(s) < 0 || rs_select(s) < 0) {
+            return -1;
+        }
+    } else if (rs_source_load(s) < 0 || check_refusals(s) < 0 ||
+               rs_source_known(s) < 0 || rs_select_judge(s) < 0) {
         return -1;
     }
     return check_refusals(s);

@@ -5,6 +5,7 @@
 #include "maker.h"
 #include "match.h"
 #include "op.h"
+#include "parts.h"
 #include "scratch.h"
 
 /* ---- young, live and harmless classes ---- */
@@ -177,6 +178,9 @@ build_mine(rs_session *s, PyObject *args, PyObject *kwargs)
     }
     if (u != NULL) {
         live = rs_live_class(s, u, RS_CODE(PyFunction_GetCode(body))->co_qualname);
+    }
+    if (u != NULL && rs_parts_class(s, u, args, &cls)) {
+        return cls;
     }
     cls = live != NULL ? build_donor(s, u, live, args, kwargs)
                        : PyObject_Call(s->real_build_class, args, kwargs);

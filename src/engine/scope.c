@@ -21,6 +21,18 @@ rs_scope_of_class(rs_unit *u, PyObject *live, PyObject *donor)
     return scope;
 }
 
+rs_scope
+rs_scope_of_shell(rs_unit *u, const rs_select_shell *shell)
+{
+    rs_scope scope = {u,
+                      rs_class_dict(RS_TYPE(shell->live)),
+                      shell->space,
+                      RS_TYPE(shell->live),
+                      NULL,
+                      shell->qualname};
+    return scope;
+}
+
 /* The length of the "_Class" that the compiler put before a private name, or 0. */
 static Py_ssize_t
 mangling_of(PyObject *prefix, PyObject *name)

@@ -7,7 +7,7 @@
 #ifndef RS_SCOPE_H
 #define RS_SCOPE_H
 
-#include "session.h"
+#include "select.h"
 
 /* All borrowed. */
 typedef struct {
@@ -21,6 +21,8 @@ typedef struct {
 
 rs_scope rs_scope_of_unit(rs_unit *u);
 rs_scope rs_scope_of_class(rs_unit *u, PyObject *live, PyObject *donor);
+/* A class of which parts ran (parts.h). It has no donor: donor_type is NULL. */
+rs_scope rs_scope_of_shell(rs_unit *u, const rs_select_shell *shell);
 
 /* "prefix.name" or name, as the source has it: a private name without the "_Class" that the
  * compiler put before it. New reference. */

@@ -4,6 +4,7 @@
 #include "importhook.h"
 #include "imports.h"
 #include "order.h"
+#include "parts.h"
 #include "quiet.h"
 
 /* ---- opening ---- */
@@ -47,6 +48,9 @@ make_builtins(rs_session *s)
         set_hook(s, names->__import__, rs_importhook_new(s), s->real_import) < 0 ||
         set_hook(s, names->__build_class__, rs_quiet_hook(s), s->real_build_class) <
             0) {
+        return -1;
+    }
+    if (rs_parts_hooks(s) < 0) {
         return -1;
     }
     if (s->real_lazy_import != NULL) {
@@ -241,7 +245,8 @@ rs_scratch_run(rs_session *s, rs_unit *u)
         return 0; /* perhaps since a parent's body has imported it */
     }
     u->phase = RS_UNIT_RUNNING;
-    if (run_body(u) < 0 || bind_in_parent(s, u) < 0) {
+    if (rs_parts_begin(s, u) < 0 || run_body(u) < 0 || rs_parts_end(s, u) < 0 ||
+        bind_in_parent(s, u) < 0) {
         u->phase = RS_UNIT_WAITING;
         u->error = PyErr_GetRaisedException();
         PyErr_SetRaisedException(Py_NewRef(u->error));

@@ -5,6 +5,7 @@
 #include "heap.h"
 #include "imports.h"
 #include "leaks.h"
+#include "select.h"
 
 #include <assert.h>
 #include <string.h>
@@ -27,6 +28,7 @@ clear_unit(rs_unit *u)
     Py_CLEAR(u->scratch_module);
     Py_CLEAR(u->scratch);
     Py_CLEAR(u->error);
+    rs_selection_clear(u);
 }
 
 void
@@ -54,6 +56,7 @@ rs_session_close(rs_session *s)
     rs_idmap_clear(&s->changed);
     rs_idmap_clear(&s->late);
     rs_idmap_clear(&s->bodies);
+    rs_idmap_clear(&s->stand_ins);
     s->units = NULL;
     s->n_units = 0;
     for (Py_ssize_t i = 0; i < n_units; i++) {
@@ -234,6 +237,16 @@ rs_session_visit_lists(const rs_session *s, visitproc visit, void *arg)
         if (result == 0) {
             result = visit(value, arg);
         }
+    }
+    pos = 0;
+    while (result == 0 && rs_idmap_next(&s->stand_ins, &pos, &key, &value)) {
+        result = visit(key, arg);
+        if (result == 0) {
+            result = visit(value, arg);
+        }
+    }
+    for (Py_ssize_t i = 0; result == 0 && i < s->n_units; i++) {
+        result = rs_selection_visit(&s->units[i], visit, arg);
     }
     if (result != 0) {
         return result;

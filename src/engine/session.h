@@ -22,7 +22,9 @@
 typedef enum { RS_UNIT_WAITING, RS_UNIT_RUNNING, RS_UNIT_DONE } rs_unit_phase;
 
 /* What happens to data whose source changed. */
-typedef enum { RS_POLICY_KEEP, RS_POLICY_TAKE } rs_policy;
+typedef enum { RS_POLICY_KEEP, RS_POLICY_TAKE, RS_POLICY_MERGE } rs_policy;
+
+typedef struct rs_selection rs_selection; /* select.h */
 
 /* One module that takes part in the update. All owned. */
 typedef struct {
@@ -38,6 +40,8 @@ typedef struct {
     PyObject *known_code;     /* code of the source that is live, or NULL: not known */
     PyObject *effects;        /* code that runs in `live` after the commit, or NULL */
     PyObject *known_text;     /* that source, or NULL: not known, or nobody asked */
+    rs_selection *selection;  /* select.h; NULL: nobody compared the sources */
+    int parts;                /* only what is selected runs, not the whole body */
     PyObject *scratch_module; /* a module object with the real __name__ */
     PyObject *scratch;        /* its dict */
     rs_policy policy;         /* for its data, unless a scope speaks for itself */
@@ -92,6 +96,7 @@ struct rs_session {
     struct rs_codes *codes;       /* codes.c */
     PyObject *imports_of;         /* importers.c: what modules import; a dict or NULL */
 
+    rs_idmap stand_ins; /* made for the update -> what lives (parts.h) */
     rs_idmap young;     /* what was made while preparing: object -> itself */
     rs_idmap map;       /* donor -> live */
     rs_idmap quiet;     /* donor class -> live class it was created for (quiet.c); None:
@@ -125,6 +130,7 @@ struct rs_session {
     PyObject *data;    /* callable (name) -> "keep" or "take" */
     PyObject *take;    /* set of "module.name" or "module.Class.name" */
     PyObject *del;     /* the same, delete= */
+    int only_changed;  /* execute="changed" */
     double timeout;    /* seconds; <= 0: none */
 
     /* results */

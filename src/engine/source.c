@@ -233,10 +233,14 @@ ask_policy(rs_session *s, PyObject *name, rs_policy *policy)
     } else if (PyUnicode_Check(answer) &&
                PyUnicode_CompareWithASCIIString(answer, "take") == 0) {
         *policy = RS_POLICY_TAKE;
+    } else if (PyUnicode_Check(answer) &&
+               PyUnicode_CompareWithASCIIString(answer, "merge") == 0) {
+        *policy = RS_POLICY_MERGE;
     } else {
-        PyErr_Format(PyExc_ValueError,
-                     "data policy of %U: \"keep\" and \"take\" are known, not %R", name,
-                     answer);
+        PyErr_Format(
+            PyExc_ValueError,
+            "data policy of %U: \"keep\", \"take\" and \"merge\" are known, not %R",
+            name, answer);
         result = -1;
     }
     Py_DECREF(answer);

@@ -226,8 +226,10 @@ rs_state_init(rs_state *st)
     }
     st->graveyard = PyList_New(0);
     st->known = PyDict_New();
+    st->pending = PyDict_New();
     st->leftovers = PyList_New(0);
-    if (st->graveyard == NULL || st->known == NULL || st->leftovers == NULL) {
+    if (st->graveyard == NULL || st->known == NULL || st->pending == NULL ||
+        st->leftovers == NULL) {
         return -1;
     }
     return 0;
@@ -249,6 +251,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->View_Type);
     Py_VISIT(st->Maker_Type);
     Py_VISIT(st->Builtins_Type);
+    Py_VISIT(st->Space_Type);
     Py_VISIT(st->lru_cache_type);
     Py_VISIT(st->partial_type);
     Py_VISIT(st->cached_property_type);
@@ -257,6 +260,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->clear_caches);
     Py_VISIT(st->graveyard);
     Py_VISIT(st->known);
+    Py_VISIT(st->pending);
     Py_VISIT(st->broken);
     Py_VISIT(st->excluded);
     Py_VISIT(st->leftovers);
@@ -282,6 +286,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->View_Type);
     Py_CLEAR(st->Maker_Type);
     Py_CLEAR(st->Builtins_Type);
+    Py_CLEAR(st->Space_Type);
     Py_CLEAR(st->lru_cache_type);
     Py_CLEAR(st->partial_type);
     Py_CLEAR(st->cached_property_type);
@@ -290,6 +295,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->clear_caches);
     Py_CLEAR(st->graveyard);
     Py_CLEAR(st->known);
+    Py_CLEAR(st->pending);
     Py_CLEAR(st->broken);
     Py_CLEAR(st->excluded);
     Py_CLEAR(st->leftovers);

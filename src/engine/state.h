@@ -114,6 +114,7 @@ typedef struct {
     PyObject *View_Type;       /* view.c */
     PyObject *Maker_Type;      /* quiet.c */
     PyObject *Builtins_Type;   /* builtins.c */
+    PyObject *Space_Type;      /* space.c */
 
     destructor subtype_dealloc; /* tp_dealloc of a class that `type()` made */
     PyTypeObject *lru_cache_type;
@@ -130,6 +131,9 @@ typedef struct {
     PyObject *graveyard; /* list: scratch namespaces that frames still borrow (T6) */
     PyObject *known;     /* dict: the source that is live of each module (known.h) */
     int64_t installed;   /* when the recorder was, in ns since 1970 (recorder.c) */
+    PyObject
+        *pending; /* dict: module name -> dict: qualname -> (kind, line, reason, has
+                          base, base): changes that an update left out (select.h) */
     PyObject
         *excluded;    /* recorder.c: tuple of folders whose modules are not recorded */
     PyObject *broken; /* what went wrong when an update could not be taken back: from

@@ -12,6 +12,7 @@
 #include "leaks.h"
 #include "lock.h"
 #include "monitoring.h"
+#include "pending.h"
 #include "plan.h"
 #include "prepare.h"
 #include "redirect.h"
@@ -325,7 +326,8 @@ settle(rs_session *s)
 static void
 remember(rs_session *s)
 {
-    static const step steps[] = {rs_leftovers_remember, rs_source_remember};
+    static const step steps[] = {rs_leftovers_remember, rs_source_remember,
+                                 rs_pending_remember};
     take_steps(s, steps, Py_ARRAY_LENGTH(steps));
     rs_leaks_forget(s);
 }
@@ -410,6 +412,7 @@ rs_update_reload(PyObject *engine, rs_state *st, const rs_update_options *option
     s->take = Py_NewRef(options->take);
     s->del = Py_NewRef(options->del);
     s->timeout = options->timeout;
+    s->only_changed = options->only_changed;
     result = run(s, options->modules);
     rs_heap_end(s);
     if (result == 0) {

@@ -22,6 +22,7 @@ typedef struct {
     PyObject *take;    /* set of names */
     PyObject *del;     /* set of names */
     double timeout;
+    int only_changed; /* execute="changed" */
 } rs_update_options;
 
 /* None, or NULL with an exception. */

@@ -37,8 +37,8 @@ _DATA: Final = ("keep", "take", "merge")
 _EXECUTE: Final = ("all", "changed")
 
 # What the engine can do of these.
-_DATA_NOW: Final = ("keep", "take")
-_EXECUTE_NOW: Final = ("all",)
+_DATA_NOW: Final = ("keep", "take", "merge")
+_EXECUTE_NOW: Final = ("all", "changed")
 _STRICT_NOW: Final = (False,)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from resoul._engine import Change, Lagging, Notice
 
 # What an update knowingly did not do, or did without effect on what code means.
-_QUIET_ACTIONS = frozenset({"kept", "stays", "moved"})
+_QUIET_ACTIONS = frozenset({"kept", "stays", "moved", "pending"})
 
 _CHANGE_FIELDS = (
     "module",

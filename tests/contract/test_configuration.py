@@ -177,8 +177,6 @@ def test_the_timeout_of_the_configuration_is_kept(live):
 @pytest.mark.parametrize(
     ("option", "value", "supported"),
     [
-        ("data", "merge", '"keep" or "take"'),
-        ("execute", "changed", '"all"'),
         ("strict", True, "False"),
     ],
 )
@@ -272,7 +270,7 @@ def _fails(name):
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (lambda name: "merge!", ValueError, 'policy of m: "keep" and .* not .merge!'),
+        (lambda name: "merge!", ValueError, 'policy of m: "keep", .* not .merge!'),
         (lambda name: None, ValueError, "not None"),
         (_fails, KeyError, "m"),
     ],

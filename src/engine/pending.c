@@ -1,0 +1,90 @@
+#include "pending.h"
+
+#include "same.h"
+
+int
+rs_pending_note(rs_session *s, const rs_scope *scope, PyObject *qualname,
+                PyObject *live, PyObject *donor, int line)
+{
+    const rs_unit *u = scope->unit;
+    PyObject *pending = u->selection->pending, *entry;
+    int result = PyDict_Contains(pending, qualname);
+    (void)s;
+    if (result != 0 || rs_same_literal(live, donor) ||
+        rs_select_verdict(u, qualname) == RS_VERDICT_SAME ||
+        (!u->parts && rs_select_verdict(u, qualname) == RS_VERDICT_NONE)) {
+        return result < 0 ? -1 : 0;
+    }
+    entry = Py_BuildValue("(sisOO)", "data", line,
+                          "nobody can tell whether the program changed it", Py_False,
+                          Py_None);
+    result = entry != NULL ? PyDict_SetItem(pending, qualname, entry) : -1;
+    Py_XDECREF(entry);
+    return result;
+}
+
+/* What is pending in the unit after this update: a new dict, or NULL. */
+static PyObject *
+pending_of(const rs_session *s, const rs_unit *u)
+{
+    PyObject *before = PyDict_GetItemWithError(s->st->pending, u->name);
+    PyObject *qualname, *entry, *result = PyDict_New();
+    Py_ssize_t pos = 0;
+    while (result != NULL && before != NULL &&
+           PyDict_Next(before, &pos, &qualname, &entry)) {
+        rs_verdict verdict = rs_select_verdict(u, qualname);
+        if (verdict == RS_VERDICT_TAKE || verdict == RS_VERDICT_SAME ||
+            rs_select_is_gone(u, qualname)) {
+            continue;
+        }
+        if (PyDict_SetItem(result, qualname, entry) < 0) {
+            Py_CLEAR(result);
+        }
+    }
+    if (result != NULL && u->selection != NULL &&
+        PyDict_Update(result, u->selection->pending) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+int
+rs_pending_report(rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        Py_ssize_t pos = 0;
+        PyObject *qualname, *entry, *pending = pending_of(s, &s->units[i]);
+        int result = pending == NULL ? -1 : 0;
+        while (result == 0 && PyDict_Next(pending, &pos, &qualname, &entry)) {
+            result = rs_change(s, &s->units[i], qualname,
+                               PyUnicode_AsUTF8(PyTuple_GET_ITEM(entry, 0)), "pending",
+                               (int)PyLong_AsLong(PyTuple_GET_ITEM(entry, 1)), "%U",
+                               PyTuple_GET_ITEM(entry, 2));
+        }
+        Py_XDECREF(pending);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_pending_remember(rs_session *s)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        const rs_unit *u = &s->units[i];
+        PyObject *pending = pending_of(s, u);
+        int result = pending == NULL ? -1 : 0;
+        if (result == 0 && PyDict_GET_SIZE(pending) > 0) {
+            result = PyDict_SetItem(s->st->pending, u->name, pending);
+        } else if (result == 0 && PyDict_Contains(s->st->pending, u->name) > 0) {
+            result = PyDict_DelItem(s->st->pending, u->name);
+        }
+        Py_XDECREF(pending);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,563 @@
+#include "selecting.h"
+
+#include <string.h>
+
+#include "lookup.h"
+#include "quiet.h"
+#include "same.h"
+
+/* ---- may only parts of it run? ---- */
+
+static int
+same_parts(PyObject *a, PyObject *b, const char *const *names)
+{
+    int result = 1;
+    for (; result == 1 && *names != NULL; names++) {
+        PyObject *x, *y;
+        if (PyObject_HasAttrString(a, *names) != 1) {
+            continue; /* type_params, before they existed */
+        }
+        x = rs_ast_get(a, *names);
+        y = x != NULL ? rs_ast_get(b, *names) : NULL;
+        result = y == NULL ? -1 : rs_syntax_same(x, y);
+    }
+    return result;
+}
+
+/* The class statement itself, without what stands in its body. 1, 0, -1. */
+static int
+same_statement(PyObject *a, PyObject *b)
+{
+    static const char *const parts[] = {"decorator_list", "bases", "keywords",
+                                        "type_params", NULL};
+    return same_parts(a, b, parts);
+}
+
+/* Is there somebody who is told when a class is made: a decorator, a metaclass, an
+ * __init_subclass__? */
+static int
+has_listeners(const rs_selecting *c, PyTypeObject *type, PyObject *node)
+{
+    PyObject *decorators = rs_ast_list(node, "decorator_list");
+    if (decorators == NULL) {
+        return -1;
+    }
+    if (PyList_GET_SIZE(decorators) > 0 || Py_TYPE(type) != &PyType_Type) {
+        return 1;
+    }
+    for (Py_ssize_t i = 1; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+        PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(type->tp_mro, i));
+        if (base != &PyBaseObject_Type &&
+            rs_class_get(base, c->s->st->names.__init_subclass__) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* abc.ABCMeta looks at functions only for abstract methods, which are planned anyway. */
+static int
+is_plain_metaclass(PyTypeObject *type)
+{
+    return Py_TYPE(type) == &PyType_Type ||
+           strcmp(Py_TYPE(type)->tp_name, "ABCMeta") == 0;
+}
+
+/* Names whose coming or going changes more than themselves. */
+static int
+is_weighty(PyObject *name)
+{
+    static const char *const names[] = {"__slots__",
+                                        "__eq__",
+                                        "__hash__",
+                                        "__new__",
+                                        "__prepare__",
+                                        "__init_subclass__",
+                                        "__set_name__",
+                                        "__class_getitem__",
+                                        "__init__",
+                                        "__match_args__",
+                                        NULL};
+    for (int i = 0; names[i] != NULL; i++) {
+        if (rs_text_equals(name, names[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+is_docstring(PyObject *node)
+{
+    PyObject *value = rs_ast_is(node, "Expr") ? rs_ast_get(node, "value") : NULL;
+    return rs_ast_is(value, "Constant");
+}
+
+/* A decorator that only wraps: the class needn't hear of it. */
+static int
+is_plain_decorator(PyObject *decorator)
+{
+    static const char *const names[] = {"staticmethod",   "classmethod",     "property",
+                                        "abstractmethod", "cached_property", NULL};
+    PyObject *id = NULL;
+    if (rs_ast_is(decorator, "Name")) {
+        id = rs_ast_get(decorator, "id");
+    } else if (rs_ast_is(decorator, "Attribute")) {
+        id = rs_ast_get(decorator, "attr");
+        if (rs_text_equals(id, "setter") || rs_text_equals(id, "getter") ||
+            rs_text_equals(id, "deleter")) {
+            return 1;
+        }
+    }
+    for (int i = 0; id != NULL && names[i] != NULL; i++) {
+        if (rs_text_equals(id, names[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A function came, went, or has other decorators: does whoever made the class have to see
+ * it? 1, 0, -1. */
+static int
+wants_listeners(const rs_selecting *c, const rs_statement_pair *pair, int listeners)
+{
+    PyObject *node = pair->new_node != NULL ? pair->new_node : pair->old_node;
+    PyObject *name = rs_ast_get(node, "name");
+    PyObject *decorators = name != NULL ? rs_ast_list(node, "decorator_list") : NULL;
+    int special;
+    if (decorators == NULL) {
+        return -1;
+    }
+    special = rs_is_dunder(name);
+    if (pair->old_node != NULL && pair->new_node != NULL) {
+        int alike = rs_pairing_same_decorators(pair->old_node, pair->new_node);
+        if (alike != 0) {
+            return alike < 0 ? -1 : 0;
+        }
+    } else if (is_weighty(name)) {
+        return 1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(decorators); i++) {
+        special |= !is_plain_decorator(PyList_GET_ITEM(decorators, i));
+    }
+    return listeners && special && !is_plain_metaclass(c->type) ? 1
+           : listeners && special && pair->old_node == NULL     ? 1
+                                                                : 0;
+}
+
+static int
+binds_weighty(PyObject *node)
+{
+    int result = 0;
+    PyObject *name, *iter, *set = PySet_New(NULL);
+    if (set == NULL || rs_syntax_binds(node, set) < 0) {
+        Py_XDECREF(set);
+        return -1;
+    }
+    iter = PyObject_GetIter(set);
+    while (iter != NULL && (name = PyIter_Next(iter)) != NULL) {
+        result |= is_weighty(name);
+        Py_DECREF(name);
+    }
+    Py_XDECREF(iter);
+    Py_DECREF(set);
+    return PyErr_Occurred() ? -1 : result;
+}
+
+/* Does a change in the class body ask for the whole class? 1, 0, -1. */
+static int
+asks_for_whole(rs_selecting *c, const rs_statement_pair *pair, int listeners)
+{
+    PyObject *node = pair->new_node != NULL ? pair->new_node : pair->old_node;
+    PyObject *targets;
+    int named = 0;
+    if (pair->same) {
+        return 0;
+    }
+    if (rs_is_function_node(node)) {
+        return wants_listeners(c, pair, listeners);
+    }
+    if (rs_ast_is(node, "Pass") || is_docstring(node)) {
+        return 0;
+    }
+    if (rs_ast_is(node, "ClassDef")) {
+        return listeners && (pair->old_node == NULL || pair->new_node == NULL);
+    }
+    if (rs_is_block_node(node) && pair->old_node != NULL && pair->new_node != NULL) {
+        int only = rs_syntax_same_but_functions(pair->old_node, pair->new_node);
+        return only < 0 ? -1 : !only;
+    }
+    if (listeners || (!rs_ast_is(node, "Assign") && !rs_ast_is(node, "AnnAssign") &&
+                      !rs_ast_is(node, "Import") && !rs_ast_is(node, "ImportFrom"))) {
+        return 1;
+    }
+    targets = rs_ast_is(node, "Assign") ? rs_ast_list(node, "targets") : NULL;
+    for (Py_ssize_t i = 0; targets != NULL && i < PyList_GET_SIZE(targets); i++) {
+        named |= !rs_ast_is(PyList_GET_ITEM(targets, i), "Name");
+    }
+    return PyErr_Occurred() ? -1 : named ? 1 : binds_weighty(node);
+}
+
+/* Definitions in the body that would be bound more than once, and of which one runs: what
+ * they build up (`@x.setter`) is built as a whole. */
+static int
+is_chained(const rs_pairing *pairing, const rs_statement_pair *pair)
+{
+    PyObject *name;
+    if (pair->new_node == NULL || !rs_is_function_node(pair->new_node) || pair->same ||
+        (pair->old_node != NULL &&
+         rs_pairing_same_decorators(pair->old_node, pair->new_node) == 1)) {
+        return 0;
+    }
+    name = rs_ast_get(pair->new_node, "name");
+    for (Py_ssize_t i = 0; i < pairing->count; i++) {
+        PyObject *other = pairing->at[i].new_node;
+        if (other != NULL && other != pair->new_node && rs_is_function_node(other) &&
+            rs_same_text(rs_ast_get(other, "name"), name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- names in classes that run as a whole ---- */
+
+static int
+give_names(rs_selecting *c, PyObject *node, rs_verdict verdict)
+{
+    int result = 0;
+    PyObject *name, *iter, *set = PySet_New(NULL);
+    if (set == NULL || rs_syntax_binds(node, set) < 0) {
+        Py_XDECREF(set);
+        return -1;
+    }
+    iter = PyObject_GetIter(set);
+    while (result == 0 && iter != NULL && (name = PyIter_Next(iter)) != NULL) {
+        result = rs_select_set_verdict(c, name, verdict);
+        Py_DECREF(name);
+    }
+    Py_XDECREF(iter);
+    Py_DECREF(set);
+    return PyErr_Occurred() ? -1 : result;
+}
+
+/* What becomes of the data: as if the statements had been picked one by one. */
+static int
+judge_body(rs_selecting *inner, const rs_pairing *pairing)
+{
+    PyObject *nothing = PyList_New(0);
+    rs_selecting c = *inner;
+    int result = nothing == NULL ? -1 : 0;
+    c.old_body = c.new_body = nothing;
+    for (Py_ssize_t i = 0; result == 0 && i < pairing->count; i++) {
+        const rs_statement_pair *pair = &pairing->at[i];
+        PyObject *node = pair->new_node;
+        if (node == NULL || rs_is_function_node(node) || rs_ast_is(node, "ClassDef")) {
+            continue;
+        }
+        if (rs_ast_is(node, "Assign") || rs_ast_is(node, "AnnAssign")) {
+            result = rs_select_data(&c, pair->old_node, node, pair->same);
+        } else if (pair->same) {
+            result = give_names(&c, node, RS_VERDICT_SAME);
+        }
+    }
+    Py_XDECREF(nothing);
+    return result;
+}
+
+static int
+run_whole(rs_selecting *c, PyObject *old_node, PyObject *new_node, rs_selecting *inner,
+          const rs_pairing *pairing)
+{
+    c->sel->runs = 1;
+    if (old_node != NULL && PyList_Append(c->old_body, old_node) < 0) {
+        return -1;
+    }
+    if (pairing != NULL && judge_body(inner, pairing) < 0) {
+        return -1;
+    }
+    return PyList_Append(c->new_body, new_node);
+}
+
+/* ---- in parts ---- */
+
+static int
+collect_static(PyObject *node, void *arg)
+{
+    PyObject *value, *id, *context, *attribute;
+    if (rs_ast_is(node, "ClassDef")) {
+        return 1; /* has its own */
+    }
+    if (!rs_ast_is(node, "Attribute")) {
+        return 0;
+    }
+    value = rs_ast_get(node, "value");
+    context = rs_ast_get(node, "ctx");
+    attribute = rs_ast_get(node, "attr");
+    if (value == NULL || context == NULL || attribute == NULL) {
+        return -1;
+    }
+    id = rs_ast_is(value, "Name") && rs_ast_is(context, "Store")
+             ? rs_ast_get(value, "id")
+             : NULL;
+    return id != NULL && rs_text_equals(id, "self") && PySet_Add(arg, attribute) < 0
+               ? -1
+               : 0;
+}
+
+static PyObject *
+static_attributes(PyObject *body)
+{
+    PyObject *set = PySet_New(NULL);
+    for (Py_ssize_t i = 0; set != NULL && i < PyList_GET_SIZE(body); i++) {
+        if (rs_ast_walk(PyList_GET_ITEM(body, i), collect_static, set) < 0) {
+            Py_CLEAR(set);
+        }
+    }
+    return set;
+}
+
+static rs_select_shell *
+new_shell(rs_selection *sel)
+{
+    if (sel->n_shells == sel->shells_room) {
+        Py_ssize_t room = sel->shells_room != 0 ? sel->shells_room * 2 : 8;
+        rs_select_shell *shells = PyMem_Realloc(sel->shells,
+                                                (size_t)room * sizeof(rs_select_shell));
+        if (shells == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        sel->shells = shells;
+        sel->shells_room = room;
+    }
+    sel->shells[sel->n_shells] = (rs_select_shell){0};
+    return &sel->shells[sel->n_shells++];
+}
+
+/* `node` with another body; its decorators, bases and keywords have no say. */
+static int
+hollow_out(PyObject *node, PyObject *body, int shell)
+{
+    int result = PyObject_SetAttrString(node, "body", body);
+    static const char *const parts[] = {"decorator_list", "bases", "keywords", NULL};
+    for (int i = 0; shell && result == 0 && parts[i] != NULL; i++) {
+        PyObject *empty = PyList_New(0);
+        result = empty != NULL ? PyObject_SetAttrString(node, parts[i], empty) : -1;
+        Py_XDECREF(empty);
+    }
+    return result;
+}
+
+static int
+add_pass(PyObject *body, PyObject *at)
+{
+    int result;
+    PyObject *pass;
+    if (PyList_GET_SIZE(body) > 0) {
+        return 0;
+    }
+    pass = rs_ast_new("Pass", at, PyDict_New());
+    result = pass != NULL ? PyList_Append(body, pass) : -1;
+    Py_XDECREF(pass);
+    return result;
+}
+
+/* Annotations are one function of the whole class from 3.14 on, and one dict before: all
+ * of them are made again, without the values. */
+static int
+add_annotations(PyObject *body, PyObject *statements)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(statements); i++) {
+        PyObject *node = PyList_GET_ITEM(statements, i);
+        int there;
+        if (!rs_ast_is(node, "AnnAssign")) {
+            continue;
+        }
+        there = PySequence_Contains(body, node);
+        if (there == 0) {
+            there = PyObject_SetAttrString(node, "value", Py_None) < 0 ||
+                            PyList_Append(body, node) < 0
+                        ? -1
+                        : 0;
+        }
+        if (there < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+select_doc(rs_selecting *inner, PyObject *old_body, PyObject *new_body)
+{
+    PyObject *a = PyList_GET_SIZE(old_body) > 0 ? PyList_GET_ITEM(old_body, 0) : NULL;
+    PyObject *b = PyList_GET_SIZE(new_body) > 0 ? PyList_GET_ITEM(new_body, 0) : NULL;
+    int same;
+    a = a != NULL && is_docstring(a) ? a : NULL;
+    b = b != NULL && is_docstring(b) ? b : NULL;
+    same = rs_syntax_same(a, b);
+    if (same != 0 || b == NULL) {
+        if (same == 0 && rs_select_goes(inner, inner->s->st->names.__doc__) < 0) {
+            return -1;
+        }
+        return same < 0 ? -1 : 0;
+    }
+    return PyList_Append(inner->new_body, b);
+}
+
+static int
+run_parts(rs_selecting *c, rs_selecting *inner, PyObject *old_node, PyObject *new_node)
+{
+    PyObject *olds = rs_ast_list(old_node, "body");
+    PyObject *news = olds != NULL ? rs_ast_list(new_node, "body") : NULL;
+    PyObject *attributes = news != NULL ? static_attributes(news) : NULL;
+    rs_select_shell *shell;
+    int result;
+    if (attributes == NULL) {
+        return -1;
+    }
+    if (select_doc(inner, olds, news) < 0 ||
+        rs_select_statements(inner, olds, news) < 0 ||
+        (inner->annotated && add_annotations(inner->new_body, news) < 0)) {
+        Py_DECREF(attributes);
+        return -1;
+    }
+    if (PyList_GET_SIZE(inner->new_body) == 0 &&
+        PyList_GET_SIZE(inner->old_body) == 0) {
+        Py_DECREF(attributes);
+        return 0;
+    }
+    shell = new_shell(c->sel);
+    if (shell == NULL) {
+        Py_DECREF(attributes);
+        return -1;
+    }
+    shell->qualname = Py_NewRef(inner->prefix);
+    shell->live = Py_NewRef(inner->type);
+    shell->static_attributes = attributes;
+    shell->line = rs_ast_line(new_node);
+    result = add_pass(inner->new_body, new_node) < 0 ||
+                     add_pass(inner->old_body, old_node) < 0 ||
+                     hollow_out(new_node, inner->new_body, 1) < 0 ||
+                     hollow_out(old_node, inner->old_body, 0) < 0 ||
+                     PyList_Append(c->old_body, old_node) < 0
+                 ? -1
+                 : 0;
+    return result < 0 ? -1 : PyList_Append(c->new_body, new_node);
+}
+
+/* Is there a shell of that name already (a class that is defined twice)? */
+static int
+has_shell(const rs_selection *sel, PyObject *qualname)
+{
+    for (Py_ssize_t i = 0; i < sel->n_shells; i++) {
+        if (rs_same_text(sel->shells[i].qualname, qualname)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* 1: the whole class runs, 0: parts, -1. */
+static int
+choose(rs_selecting *c, const rs_selecting *inner, PyObject *old_node,
+       PyObject *new_node, const rs_pairing *pairing)
+{
+    static const char *const parts[] = {"decorator_list", "bases", "keywords", NULL};
+    int listeners, whole = same_statement(old_node, new_node);
+    if (whole != 1) {
+        return whole < 0 ? -1 : 1;
+    }
+    whole = 0;
+    for (int i = 0; whole == 0 && parts[i] != NULL; i++) {
+        PyObject *part = rs_ast_get(new_node, parts[i]);
+        whole = part != NULL ? rs_select_reads(c, part, c->rebound) : -1;
+    }
+    listeners = has_listeners(c, inner->type, new_node);
+    if (listeners < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; whole == 0 && i < pairing->count; i++) {
+        rs_selecting scope = *inner;
+        whole = asks_for_whole(&scope, &pairing->at[i], listeners);
+        if (whole == 0) {
+            whole = is_chained(pairing, &pairing->at[i]);
+        }
+    }
+    return whole;
+}
+
+int
+rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same,
+                int hoist)
+{
+    int whole, delta, looks, result = -1;
+    rs_pairing pairing = {NULL, 0};
+    rs_selecting inner = *c;
+    PyObject *name = rs_ast_get(new_node, "name"), *olds, *news;
+    PyTypeObject *live;
+    /* owned */
+    PyObject *qualname = name != NULL ? rs_select_qualname(c, name) : NULL;
+    PyObject *old_body = PyList_New(0), *new_body = PyList_New(0);
+    PyObject *rebound = PySet_New(c->rebound);
+
+    if (qualname == NULL || old_body == NULL || new_body == NULL || rebound == NULL) {
+        goto done;
+    }
+    looks = same ? rs_select_reads(c, new_node, c->rebound) : 1;
+    if (looks < 0) {
+        goto done;
+    }
+    looks |= c->forced != NULL;
+    if (same && !looks && !hoist) {
+        int shifted = rs_syntax_shift(old_node, new_node, &delta);
+        if (shifted == 1) {
+            result = rs_select_moved(c->sel, rs_ast_line(old_node),
+                                     rs_ast_last_line(old_node), delta);
+        }
+        if (shifted != 0) {
+            goto done;
+        }
+    }
+    if (!same && c->prefix == NULL && PySet_Add(c->sel->changed, name) < 0) {
+        goto done;
+    }
+    live = rs_live_class(c->s, c->u, qualname);
+    if (old_node == NULL || live == NULL) {
+        result = hoist ? 0 : run_whole(c, old_node, new_node, NULL, NULL);
+        goto done;
+    }
+    inner.prefix = qualname;
+    inner.type = live;
+    inner.live = rs_class_dict(live);
+    inner.nested = 0;
+    inner.annotated = 0;
+    inner.old_body = old_body;
+    inner.new_body = new_body;
+    inner.rebound = rebound;
+    olds = rs_ast_list(old_node, "body");
+    news = olds != NULL ? rs_ast_list(new_node, "body") : NULL;
+    inner.siblings = news;
+    if (news == NULL || rs_select_settings(&inner, news) < 0 ||
+        rs_pairing_make(&pairing, olds, news) < 0) {
+        goto done;
+    }
+    whole = hoist ? 0 : choose(c, &inner, old_node, new_node, &pairing);
+    if (whole == 0 && has_shell(c->sel, qualname)) {
+        whole = 1;
+    }
+    if (whole != 0) {
+        result = whole < 0 ? -1 : run_whole(c, old_node, new_node, &inner, &pairing);
+    } else {
+        result = run_parts(c, &inner, old_node, new_node);
+    }
+done:
+    rs_pairing_clear(&pairing);
+    Py_XDECREF(qualname);
+    Py_XDECREF(old_body);
+    Py_XDECREF(new_body);
+    Py_XDECREF(rebound);
+    return result;
+}

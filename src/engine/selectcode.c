@@ -1,0 +1,240 @@
+#include "selectunit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "graft.h"
+#include "known.h"
+#include "same.h"
+
+/* ---- imports from __future__ ---- */
+
+/* Adds the texts of `from __future__ import ...` to `set`. */
+static int
+find_futures(const rs_cut *cut, PyObject *set)
+{
+    for (Py_ssize_t i = 0; i < cut->count; i++) {
+        const char *text = PyUnicode_AsUTF8(cut->at[i].text);
+        if (text == NULL) {
+            return -1;
+        }
+        if (strncmp(text, "from", 4) == 0 && strstr(text, "__future__") != NULL &&
+            PySet_Add(set, cut->at[i].text) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+add_flag(int *flags, PyObject *feature)
+{
+    long flag;
+    PyObject *value, *number, *module = PyImport_ImportModule("__future__");
+    value = module != NULL ? PyObject_GetAttr(module, feature) : NULL;
+    number = value != NULL ? PyObject_GetAttrString(value, "compiler_flag") : NULL;
+    flag = number != NULL ? PyLong_AsLong(number) : 0;
+    Py_XDECREF(module);
+    Py_XDECREF(value);
+    Py_XDECREF(number);
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    *flags |= (int)flag;
+    return 0;
+}
+
+static int
+read_flags(rs_cut *cut, int *flags)
+{
+    for (Py_ssize_t i = 0; i < cut->count; i++) {
+        PyObject *nodes, *names;
+        const char *text = PyUnicode_AsUTF8(cut->at[i].text);
+        if (text == NULL) {
+            return -1;
+        }
+        if (strncmp(text, "from", 4) != 0 || strstr(text, "__future__") == NULL) {
+            continue;
+        }
+        nodes = rs_cut_nodes(cut, i);
+        for (Py_ssize_t k = 0; nodes != NULL && k < PyList_GET_SIZE(nodes); k++) {
+            PyObject *node = PyList_GET_ITEM(nodes, k);
+            names = rs_ast_is(node, "ImportFrom") ? rs_ast_list(node, "names") : NULL;
+            if (names == NULL ||
+                !rs_text_equals(rs_ast_get(node, "module"), "__future__")) {
+                continue;
+            }
+            for (Py_ssize_t n = 0; n < PyList_GET_SIZE(names); n++) {
+                if (add_flag(flags, rs_ast_get(PyList_GET_ITEM(names, n), "name")) <
+                    0) {
+                    return -1;
+                }
+            }
+        }
+        if (nodes == NULL || PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Other imports from __future__ give every statement another meaning: none is the same. */
+static int
+match_futures(rs_cut *olds, rs_cut *news, int *flags)
+{
+    PyObject *a = PySet_New(NULL), *b = PySet_New(NULL);
+    int result = -1;
+    if (a != NULL && b != NULL && find_futures(olds, a) == 0 &&
+        find_futures(news, b) == 0) {
+        result = PyObject_RichCompareBool(a, b, Py_EQ);
+    }
+    Py_XDECREF(a);
+    Py_XDECREF(b);
+    if (result < 0 || read_flags(news, flags) < 0) {
+        return -1;
+    }
+    return result == 1 ? rs_cut_match(olds, news) : 0;
+}
+
+int
+rs_unit_match(rs_unit_work *w, int *flags)
+{
+    return match_futures(&w->olds, &w->news, flags);
+}
+
+/* ---- code ---- */
+
+static int
+sort_by_line(PyObject *list)
+{
+    /* stable insertion sort: the list is nearly sorted, and short */
+    for (Py_ssize_t i = 1; i < PyList_GET_SIZE(list); i++) {
+        PyObject *node = PyList_GET_ITEM(list, i);
+        int line = rs_ast_line(node);
+        Py_ssize_t k = i;
+        while (k > 0 && rs_ast_line(PyList_GET_ITEM(list, k - 1)) > line) {
+            k--;
+        }
+        if (k < i) {
+            Py_INCREF(node);
+            if (PyList_SetSlice(list, i, i + 1, NULL) < 0 ||
+                PyList_Insert(list, k, node) < 0) {
+                Py_DECREF(node);
+                return -1;
+            }
+            Py_DECREF(node);
+        }
+    }
+    return 0;
+}
+
+/* Code objects of functions at any place outside of functions: what can live. */
+static int
+collect_pieces(PyObject *code, PyObject *list)
+{
+    PyObject *constants = RS_CODE(code)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        PyObject *inner = PyTuple_GET_ITEM(constants, i);
+        if (!PyCode_Check(inner)) {
+            continue;
+        }
+        if ((RS_CODE(inner)->co_flags & CO_OPTIMIZED) != 0 &&
+            PyList_Append(list, inner) < 0) {
+            return -1;
+        }
+        if ((RS_CODE(inner)->co_flags & CO_OPTIMIZED) == 0 &&
+            collect_pieces(inner, list) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+is_between(const rs_selection *sel, int line)
+{
+    Py_ssize_t low = 0, high = sel->n_moves;
+    while (low < high) {
+        Py_ssize_t middle = (low + high) / 2;
+        if (sel->moves[middle].last < line) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < sel->n_moves && sel->moves[low].first <= line ? (int)low : -1;
+}
+
+static int
+by_first(const void *a, const void *b)
+{
+    return ((const rs_select_move *)a)->first - ((const rs_select_move *)b)->first;
+}
+
+const rs_select_move *
+rs_select_move_of(const rs_unit *u, int line)
+{
+    int found = u->selection != NULL ? is_between(u->selection, line) : -1;
+    return found >= 0 ? &u->selection->moves[found] : NULL;
+}
+
+/* Old pieces in statements that did not change live on. */
+static int
+keep_pieces(rs_session *s, rs_unit *u)
+{
+    rs_selection *sel = u->selection;
+    int result = 0;
+    PyObject *flat = PyList_New(0), *olds = rs_known_pieces(s, u);
+    for (Py_ssize_t i = 0;
+         result == 0 && olds != NULL && flat != NULL && i < PyTuple_GET_SIZE(olds);
+         i++) {
+        PyObject *piece = PyTuple_GET_ITEM(olds, i);
+        result = (RS_CODE(piece)->co_flags & CO_OPTIMIZED) != 0
+                     ? PyList_Append(flat, piece)
+                     : collect_pieces(piece, flat);
+    }
+    if (olds == NULL || flat == NULL) {
+        result = -1;
+    }
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(flat); i++) {
+        PyObject *piece = PyList_GET_ITEM(flat, i);
+        if (is_between(sel, RS_CODE(piece)->co_firstlineno) >= 0) {
+            result = PyList_Append(sel->pieces, piece);
+        }
+    }
+    sel->kept_pieces = PyList_GET_SIZE(sel->pieces);
+    Py_XDECREF(olds);
+    Py_XDECREF(flat);
+    return result;
+}
+
+int
+rs_unit_compile(rs_session *s, rs_unit *u)
+{
+    rs_selection *sel = u->selection;
+    PyObject *old_code, *pieces;
+    qsort(sel->moves, (size_t)sel->n_moves, sizeof(sel->moves[0]), by_first);
+    if (sort_by_line(sel->old_body) < 0 || sort_by_line(sel->new_body) < 0 ||
+        sort_by_line(sel->effects) < 0 || keep_pieces(s, u) < 0) {
+        return -1;
+    }
+    old_code = rs_ast_compile(sel->old_body, u->path, sel->flags);
+    pieces = old_code != NULL ? rs_known_pieces(s, u) : NULL;
+    u->known_code = pieces != NULL ? rs_graft(old_code, pieces) : NULL;
+    Py_XDECREF(old_code);
+    Py_XDECREF(pieces);
+    if (u->known_code == NULL) {
+        return -1;
+    }
+    u->code = rs_ast_compile(sel->new_body, u->path, sel->flags);
+    if (u->code == NULL || collect_pieces(u->code, sel->pieces) < 0) {
+        return -1;
+    }
+    if (PyList_GET_SIZE(sel->effects) > 0) {
+        u->effects = rs_ast_compile(sel->effects, u->path, sel->flags);
+        if (u->effects == NULL || collect_pieces(u->effects, sel->pieces) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* selectunit.h -- the steps of selecting in one module.
+ * Owns:     nothing; a rs_unit_work belongs to select.c.
+ * Provides: rs_unit_match, rs_unit_collect, rs_unit_look_again, rs_unit_warn,
+ *           rs_unit_compile.
+ * Depends:  selecting.h, cut.h.
+ * Threads:  the GIL is held.
+ */
+#ifndef RS_SELECTUNIT_H
+#define RS_SELECTUNIT_H
+
+#include "selecting.h"
+
+/* Owned. */
+typedef struct {
+    rs_cut olds, news;
+    PyObject *old_nodes, *new_nodes; /* lists: statements in chunks without a partner */
+    PyObject *forced; /* set of names that somebody wants evaluated again, or NULL */
+} rs_unit_work;
+
+/* selectcode.c. Matches chunks of the same text, unless imports from __future__ differ,
+ * and reads the compiler's flags. 0 or -1. */
+int rs_unit_match(rs_unit_work *w, int *flags);
+/* selectlook.c. Fills the lists, and notes what only moves. 0 or -1. */
+int rs_unit_collect(rs_unit_work *w, rs_selection *sel);
+/* Statements whose text is the same: definitions that read what is rebound, and what is
+ * named, run. 0 or -1. */
+int rs_unit_look_again(rs_selecting *c, rs_unit_work *w);
+/* RSL611: do unchanged statements use what changed? 0 or -1. */
+int rs_unit_warn(rs_selecting *c, rs_unit_work *w);
+/* selectcode.c. u->code, u->known_code, u->effects and the pieces. 0 or -1. */
+int rs_unit_compile(rs_session *s, rs_unit *u);
+
+#endif

@@ -1,0 +1,196 @@
+"""execute="changed": only what changed runs."""
+
+import pytest
+
+import resoul
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """A list that bodies append to, so that one sees what ran."""
+    import builtins
+
+    entries = []
+    monkeypatch.setattr(builtins, "LOG", entries, raising=False)
+    return entries
+
+
+def changed(module, **options):
+    options.setdefault("data", "merge")
+    return resoul.reload(module, execute="changed", **options)
+
+
+def actions(update):
+    return {(c.qualname, c.action) for c in update.changes}
+
+
+def test_one_function_changes_and_nothing_runs(live, log):
+    m = live.module("m", "LOG.append(1)\ndef f(): return 1\ndef g(): return 3")
+    f, code = m.f, m.g.__code__
+    log.clear()
+    live.edit("m", "LOG.append(1)\ndef f():\n    return 2\ndef g(): return 3")
+    update = changed(m)
+    assert (m.f, f()) == (f, 2)
+    assert m.g.__code__ is code
+    assert code.co_firstlineno == 4
+    assert log == []
+    assert actions(update) == {("f", "updated"), ("g", "moved")}
+
+
+CLASSES = """
+def deco(c): LOG.append("deco"); return c
+def meth(f): LOG.append("meth"); return f
+class B:
+    def m(self, x, y=3): return ("base", x, y)
+@deco
+class C(B):
+    LOG.append("body")
+    @meth
+    def m(self, x, y=3): return ("old",)
+    @property
+    def p(self): return 1
+    @p.setter
+    def p(self, v): self.v = v
+    @staticmethod
+    def s(): return 6
+    def __secret(self): return 1
+    def ask(self): return self.__secret()
+"""
+
+
+def test_methods_change_without_the_class_running_again(live, log):
+    m = live.module("m", CLASSES)
+    c, instance = m.C, m.C()
+    bound = instance.m
+    log.clear()
+    live.edit(
+        "m",
+        CLASSES.replace('return ("old",)', 'return ("new", *super().m(x, y)[1:])')
+        .replace("return 1\n    @p", "return 2\n    @p")
+        .replace("self.v = v", "self.v = v + 1")
+        .replace("return 6", "return 7")
+        .replace("__secret(self): return 1", "__secret(self): return 5"),
+    )
+    changed(m)
+    assert m.C is c
+    assert bound(5) == ("new", 5, 3)
+    assert (instance.p, c.s(), instance.ask()) == (2, 7, 5)
+    instance.p = 1
+    assert instance.v == 2
+    assert log == []
+
+
+def test_data_is_merged_and_default_values_follow(live, log):
+    text = "A = {}\nB = [{}]\nT = {{'a': {}}}\nLOG.append('x')\ndef f(x=A): return x"
+    m = live.module("m", text.format(1, 1, 1))
+    m.B[0] = 9
+    table = m.T
+    log.clear()
+    live.edit("m", text.format(2, 2, 2) + "\nLOG.append('new')")
+    update = changed(m)
+    assert (m.A, m.B, m.T, m.f()) == (2, [9], {"a": 2}, 2)
+    assert m.T is table
+    assert log == ["new"]
+    assert ("B", "pending") in actions(update)
+    live.edit("m", text.format(2, 2, 2) + "\nLOG.append('new')\n# more")
+    assert ("B", "pending") in actions(changed(m))
+    assert actions(changed(m, take=["m.B"])) == {("B", "taken")}
+    assert m.B == [2]
+
+
+REGISTRY = """
+import functools
+REG = []
+def reg(f):
+    LOG.append(f.__name__); REG.append(f); return f
+def wrap(f):
+    @functools.wraps(f)
+    def inner(): return ("w", f())
+    return inner
+@wrap
+@reg
+def w(): return 3
+"""
+
+
+def test_new_definitions_reach_the_live_registry(live, log):
+    text = REGISTRY
+    m = live.module("m", text)
+    log.clear()
+    live.edit(
+        "m",
+        text.replace("return 3", "return 4") + "@reg\ndef h(): return K\nK = 3\n",
+    )
+    changed(m)
+    assert log == ["h"]
+    assert m.w() == ("w", 4)
+    assert [m.w.__wrapped__, m.h] == m.REG
+    assert m.h() == 3
+
+
+def test_what_is_kept_does_not_run(live, log):
+    text = """
+    class Server:
+        def __init__(self, port): LOG.append(port)
+    S = Server({})
+    """
+    m = live.module("m", text.format(1))
+    server = m.S
+    live.edit("m", text.format(2))
+    update = changed(m)
+    assert log == [1]
+    assert m.S is server
+    assert actions(update) == {("S", "pending")}
+    assert not update
+
+
+def test_the_main_guard_never_runs(live, log):
+    m = live.module("m", "if __name__ == '__main__':\n    pass")
+    live.edit("m", "if __name__ == '__main__':\n    LOG.append(1)")
+    update = changed(m)
+    assert log == []
+    assert [c.action for c in update.changes] == ["pending"]
+
+
+@pytest.mark.refuses("RSL611")
+def test_a_statement_that_calls_what_changed_is_told_of(live, log):
+    text = "def build(): LOG.append({0}); return {0}\nTABLE = build()"
+    m = live.module("m", text.format(1))
+    live.edit("m", text.format(2))
+    update = changed(m)
+    assert log == [1]
+    assert m.TABLE == 1
+    assert [(w.code, w.lineno) for w in update.warnings] == [("RSL611", 2)]
+    changed(m, take=["m.TABLE"])
+    assert m.TABLE == 2
+
+
+@pytest.mark.refuses("RSL106")
+def test_without_the_old_source_nobody_can_tell(live):
+    import types
+
+    m = types.ModuleType("made")
+    m.__file__ = str(live.write("made", "X = 2\n"))
+    import sys
+
+    sys.modules["made"] = m
+    try:
+        exec("X = 1\ndef f(): pass", m.__dict__)
+        with pytest.raises(resoul.RefusedError, match="RSL106"):
+            changed("made")
+    finally:
+        del sys.modules["made"]
+
+
+def test_a_hundred_edits_there_and_back(live):
+    texts = [
+        "class C:\n    def m(self, a=1):\n        return (lambda: 1)()\nX = 1",
+        "# moved\n\nclass C:\n    K = 2\n    def m(self, a=2):\n        return (lambda: 2)()\nX = 2",
+    ]
+    m = live.module("m", texts[0])
+    instance = m.C()
+    for i in range(1, 101):
+        live.edit("m", texts[i % 2])
+        changed(m)
+        assert instance.m() == m.X == 1 + i % 2
+        assert m.C.m.__defaults__ == (m.X,)
