@@ -1,6 +1,8 @@
 """The source that is live: text, code and the code objects in it."""
 
+import gc
 import importlib.util
+import logging
 import os
 import py_compile
 import sys
@@ -204,8 +206,9 @@ def test_a_loader_that_runs_modules_itself(live):
 
 def test_a_loader_that_compiles_itself(live):
     class Shouts(Base):
-        def source_to_code(self, data, path):
-            return super().source_to_code(bytes(data).replace(b"hello", b"HELLO"), path)
+        def source_to_code(self, data, *more, **options):
+            data = bytes(data).replace(b"hello", b"HELLO")
+            return super().source_to_code(data, *more, **options)
 
     m = load_by(live, Shouts, "m", "def f(): return 'hello'\n")
     live.edit("m", "def f(): return 'hello you'\n")
@@ -439,3 +442,41 @@ def test_graft_at_any_depth():
     assert _engine._graft(code, ()) is code
     moved = nested(compile("\n" + source, "x", "exec"))[0]
     assert _engine._graft(code, (moved,)) is code
+
+
+# ---- nothing is left ------------------------------------------------------------
+
+
+def test_asking_again_and_again_leaves_nothing(live, caplog):
+    caplog.set_level(logging.CRITICAL, "resoul")  # records are kept
+    m = live.module("m", SOURCE)
+    live.module("n", SOURCE)
+    live.update("n", SOURCE.replace("X = 1", "X = 2"))
+    live.edit("m", SOURCE.replace("X = 1", "X = 3"))
+    source = text(SOURCE).encode()
+    late = unrecorded(live, "late", SOURCE)
+    live.edit("late", SOURCE.replace("X = 1", "X = 3"))
+
+    def ask():
+        assert known_text("m") == text(SOURCE)
+        assert known_text("n")
+        assert known_text("late") is None
+        assert _engine.changed_sources(lambda name, module: module in (m, late))
+        with pytest.raises(resoul.RefusedError):
+            resoul.reload("late", base=source.replace(b"1, 2", b"1, 3"))
+        with pytest.raises(resoul.RefusedError):
+            resoul.reload("late", base=b"(\n")
+        _engine._known_remember("n", text(SOURCE), ())
+        live.edit("n", SOURCE.replace("X = 1", f"X = {ask.calls}"))
+        resoul.reload("n", base=text(SOURCE))
+        ask.calls += 1
+
+    ask.calls = 1000
+    for _ in range(50):
+        ask()
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(300):
+        ask()
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 150
