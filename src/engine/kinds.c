@@ -1,5 +1,6 @@
 #include "kinds.h"
 
+#include "foreign.h"
 #include "heap.h"
 #include "lines.h"
 #include "redirect.h"
@@ -73,6 +74,16 @@ is_planned(const rs_session *s, PyObject *holder)
     return 0;
 }
 
+/* An object that a decorator of any kind made of the function with the old one's name. */
+static int
+wraps_definition(const rs_session *s, PyObject *old, PyObject *value)
+{
+    PyObject *names = rs_idmap_get(&s->replaced_names, old);
+    const rs_unit *u = rs_session_unit_by_name(s, PyTuple_GET_ITEM(names, 0));
+    return u != NULL && Py_TYPE(value)->tp_call != NULL &&
+           rs_find_definition(value, u->live, PyTuple_GET_ITEM(names, 1)) != NULL;
+}
+
 /* Whoever held a function can do something with a class or a wrapper, but not with data. */
 static int
 collect_redirects(walk_state *walk)
@@ -81,7 +92,8 @@ collect_redirects(walk_state *walk)
     PyObject *old, *value;
     while (rs_idmap_next(&walk->s->replaced, &pos, &old, &value)) {
         if ((PyFunction_Check(value) || PyType_Check(value) ||
-             rs_is_wrapper(walk->s->st, value)) &&
+             rs_is_wrapper(walk->s->st, value) ||
+             wraps_definition(walk->s, old, value)) &&
             rs_idmap_set(&walk->redirects, old, value) < 0) {
             return -1;
         }
@@ -108,16 +120,30 @@ redirect_holders(walk_state *walk, Py_ssize_t *left)
     return 0;
 }
 
-/* References that nobody found: frames that run, C code. The two maps of what is replaced
- * have one each. */
+/* How many donors are matched with it. */
+static Py_ssize_t
+donors_of(const rs_session *s, const PyObject *live)
+{
+    Py_ssize_t n = 0, pos = 0;
+    PyObject *value;
+    while (rs_idmap_next(&s->map, &pos, NULL, &value)) {
+        n += value == live;
+    }
+    return n;
+}
+
+/* References that nobody found: frames that run, C code. Maps have one to each key and each
+ * value. */
 static Py_ssize_t
 unexplained(const walk_state *walk, PyObject *old)
 {
+    const rs_session *s = walk->s;
     PyObject *count = rs_idmap_get(&walk->counts, old);
     Py_ssize_t found = count != NULL ? PyLong_AsSsize_t(count) : 0;
-    return Py_REFCNT(old) - found - rs_session_holds(walk->s, old) -
-           rs_idmap_has(&walk->s->replaced, old) -
-           rs_idmap_has(&walk->s->replaced_names, old);
+    return Py_REFCNT(old) - found - rs_session_holds(s, old) - donors_of(s, old) -
+           rs_idmap_has(&s->replaced, old) - rs_idmap_has(&s->replaced_names, old) -
+           rs_idmap_has(&walk->counts, old) - 2 * rs_idmap_has(&walk->holders, old) -
+           2 * rs_idmap_has(&s->nested_done, old);
 }
 
 static int

@@ -137,12 +137,24 @@ plan_data(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualna
     }
 }
 
+/* Is it data at its origin, and not an old definition's name that becomes data? 1, 0, -1. */
+static int
+is_data_at_origin(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live,
+                  PyObject *donor)
+{
+    int kind = rs_kind_of(s, scope, name, name, donor);
+    int was_code = kind == RS_KIND_DATA
+                       ? rs_came_from_source(s, scope, name, name, live)
+                       : 1;
+    return kind < 0 || was_code < 0 ? -1 : !was_code;
+}
+
 /* What the name will mean that `donor` was imported from, which the data policy of the
  * unit decides that it belongs to. NULL on error; borrowed. */
 static PyObject *
 value_at_origin(rs_session *s, rs_unit *u, PyObject *name, PyObject *donor, int depth)
 {
-    int action;
+    int action, is_data;
     rs_scope scope = rs_scope_of_unit(u);
     PyObject *original, *value = donor;
     PyObject *live = PyDict_GetItemWithError(scope.live, name);
@@ -161,16 +173,22 @@ value_at_origin(rs_session *s, rs_unit *u, PyObject *name, PyObject *donor, int 
         PyDict_GetItemWithError(scope.donor, name) != donor) {
         return donor;
     }
+    is_data = is_data_at_origin(s, &scope, name, live, donor);
+    if (is_data <= 0) {
+        return is_data < 0 ? NULL : donor;
+    }
     action = rs_data_decide(s, &scope, name, name, live, donor);
     return action < 0 ? NULL : action == RS_DATA_REBIND ? donor : live;
 }
 
-/* What a binding will mean. NULL on error; borrowed. */
+/* What a binding will mean: also where the origin keeps a value of another type than the
+ * donor has. NULL on error; borrowed. */
 static PyObject *
 bound_value(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
 {
     PyObject *value = rs_session_live(s, donor);
-    if (value != donor || !rs_is_atom(donor) || scope->live_type != NULL) {
+    if (value != donor || scope->live_type != NULL ||
+        !(rs_is_atom(donor) || rs_idmap_has(&s->young, donor))) {
         return value;
     }
     return value_at_origin(s, scope->unit, name, donor, 0);
@@ -284,8 +302,22 @@ is_own_definition(const rs_session *s, const rs_scope *scope, PyObject *qualname
     return rs_find_definition(live, scope->unit->live, qualname) != NULL;
 }
 
+/* Does the function that is live become the inner one of an object that is called instead
+ * of it (lru_cache, a decorator that is a class)? What a descriptor gives is the function. */
+static int
+is_wrapped_now(const rs_session *s, const rs_scope *scope, PyObject *qualname,
+               PyObject *live, PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return PyFunction_Check(live) && !PyFunction_Check(value) &&
+           type->tp_call != NULL && type != &PyStaticMethod_Type &&
+           type != &PyClassMethod_Type && rs_idmap_has(&s->young, value) &&
+           rs_find_definition(value, scope->unit->scratch, qualname) != NULL;
+}
+
 /* A definition that is another object now: its holders follow (kinds.c). A function whose
- * code something else took over follows by itself. */
+ * code something else took over follows by itself, but what wraps it now would be missing
+ * there. */
 static int
 note_replaced(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
               PyObject *live, PyObject *value)
@@ -293,7 +325,9 @@ note_replaced(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qu
     int result;
     PyObject *full;
     int own = rs_came_from_source(s, scope, name, qualname, live);
-    if (own <= 0 || rs_idmap_has(&s->claimed, live) || PyType_Check(live) ||
+    if (own <= 0 || PyType_Check(live) ||
+        (rs_idmap_has(&s->claimed, live) &&
+         !is_wrapped_now(s, scope, qualname, live, value)) ||
         PyModule_Check(live) || !is_own_definition(s, scope, qualname, live)) {
         return own < 0 ? -1 : 0;
     }

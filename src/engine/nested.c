@@ -246,10 +246,21 @@ fit_defaults(change *c, const rs_code_note *note)
     return 1;
 }
 
+/* Both the code of functions, or both of class bodies? */
+static int
+same_sort(PyObject *a, PyObject *b)
+{
+    return ((RS_CODE(a)->co_flags ^ RS_CODE(b)->co_flags) & CO_OPTIMIZED) == 0;
+}
+
 /* 1, 0 with c->why, -1. */
 static int
 fit(change *c, const rs_code_note *note)
 {
+    if (!same_sort(c->old_code, c->new_code)) {
+        c->why = PyUnicode_FromString("the new code is the body of a class");
+        return c->why != NULL ? 0 : -1;
+    }
     if (!same_parameters(RS_CODE(c->old_code), RS_CODE(c->new_code))) {
         c->why = PyUnicode_FromString("the new code has other parameters");
         return c->why != NULL ? 0 : -1;
@@ -348,6 +359,9 @@ plan_function(rs_session *s, PyObject *func)
         return keep_old(note, NULL);
     }
     c.new_code = note->new_code;
+    if (!same_sort(c.old_code, c.new_code) && rs_idmap_has(&s->replaced, func)) {
+        return 0; /* kinds.c redirects its holders, or tells of them */
+    }
     fits = fit(&c, note);
     if (fits > 0) {
         note->updated++;

@@ -198,3 +198,35 @@ def test_a_decorated_function_of_another_module_that_was_put_there_is_kept(live)
     update = live.reload("user")
     assert actions(update, "o") == {"kept"}
     assert user.o is lib.f
+
+
+@pytest.mark.parametrize("new", ["T = [1]\n", "T = S()\n", "T = (1, [2])\n"])
+def test_kept_data_of_another_type_in_an_importer_that_is_reloaded_too(live, new):
+    lib = live.module("lib", "class S: pass\nT = {1: 2}\n")
+    user = live.module("user", "from lib import T as o\nimport lib\n")
+    old = lib.T
+    live.edit("lib", "class S: pass\n" + new)
+    update = live.reload("lib", "user")
+    assert lib.T is old
+    assert user.o is old
+    assert actions(update, "o") == set()
+    live.reload("lib", "user", data="take")
+    assert lib.T is not old
+    assert user.o is lib.T
+
+
+def test_a_definition_that_becomes_data_in_an_importer_that_is_reloaded_too(live):
+    lib = live.module("lib", "def T(): pass\n")
+    user = live.module("user", "from lib import T as o\n")
+    live.edit("lib", "T = 5\n")
+    live.reload("lib", "user")
+    assert (lib.T, user.o) == (5, 5)
+
+
+def test_data_that_becomes_a_definition_in_an_importer_that_is_reloaded_too(live):
+    lib = live.module("lib", "T = [1]\n")
+    user = live.module("user", "from lib import T as o\n")
+    live.edit("lib", "class T: pass\n")
+    live.reload("lib", "user")
+    assert isinstance(lib.T, type)
+    assert user.o is lib.T
