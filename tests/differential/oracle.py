@@ -1,5 +1,6 @@
 """Judges what a live process said against what fresh processes said.  Gives complaints: (what, expected, found)."""
 
+import ast
 import json
 
 
@@ -89,12 +90,18 @@ ATTRIBUTES = ["mark", "cache_parameters", "__annotations__", "__doc__", "__modul
 ATTRIBUTES += ["__name__", "__qualname__", "__type_params__", "__annotate__"]
 
 
+def facts(text):
+    """What World.show said, or what D() in a script's expression gave: the same as a str."""
+    if text.startswith("str "):
+        text = ast.literal_eval(text.removeprefix("str "))
+    return text.split("; ")
+
+
 def only_attributes_stay(expected, got):
     """Two texts of facts (see World.show) that differ only by attributes of functions that are still there."""
-    wanted = expected.split("; ")
-    more = iter(wanted)
+    more = iter(facts(expected))
     missing = next(more, None)
-    for fact in got.split("; "):
+    for fact in facts(got):
         if fact == missing:
             missing = next(more, None)
         elif fact.partition(" ")[0].rpartition(".")[2] not in ATTRIBUTES:
