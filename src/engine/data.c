@@ -1,6 +1,5 @@
 #include "data.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "body.h"
@@ -8,6 +7,7 @@
 #include "importers.h"
 #include "lines.h"
 #include "same.h"
+#include "unlisted.h"
 #include "wrappers.h"
 
 /* How deep containers that stay are compared with the ones that were made again. */
@@ -19,125 +19,6 @@ int
 rs_data_is_new(const rs_session *s, PyObject *op)
 {
     return rs_idmap_has(&s->young, op);
-}
-
-typedef struct {
-    PyObject *op;
-    Py_ssize_t refs;
-} counted;
-
-typedef struct {
-    counted *items;
-    Py_ssize_t used, room;
-} counted_list;
-
-static int
-by_address(const void *a, const void *b)
-{
-    uintptr_t x = (uintptr_t)((const counted *)a)->op;
-    uintptr_t y = (uintptr_t)((const counted *)b)->op;
-    return (x > y) - (x < y);
-}
-
-static int
-count_one(PyObject *op, void *arg)
-{
-    counted_list *list = arg;
-    counted key = {op, 0};
-    counted *hit = bsearch(&key, list->items, (size_t)list->used, sizeof(key),
-                           by_address);
-    if (hit != NULL) {
-        hit->refs++;
-    }
-    return 0;
-}
-
-static int
-append_counted(counted_list *list, PyObject *op)
-{
-    if (list->used == list->room) {
-        Py_ssize_t room = list->room != 0 ? list->room * 2 : 32;
-        counted *items = PyMem_Realloc(list->items, (size_t)room * sizeof(counted));
-        if (items == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        list->items = items;
-        list->room = room;
-    }
-    list->items[list->used].op = op;
-    list->items[list->used].refs = 0;
-    list->used++;
-    return 0;
-}
-
-/* Values of the namespace that the collector does not list: sentinels, locks. */
-static int
-collect_unlisted(rs_session *s, PyObject *dict, counted_list *list)
-{
-    Py_ssize_t pos = 0;
-    PyObject *value;
-    while (PyDict_Next(dict, &pos, NULL, &value)) {
-        if (!rs_idmap_has(&s->young, value) && !rs_is_atom(value) &&
-            !PyType_Check(value) && append_counted(list, value) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static void
-drop_doubles(counted_list *list)
-{
-    Py_ssize_t kept = 0;
-    for (Py_ssize_t i = 0; i < list->used; i++) {
-        if (kept == 0 || list->items[kept - 1].op != list->items[i].op) {
-            list->items[kept++] = list->items[i];
-        }
-    }
-    list->used = kept;
-}
-
-/* Objects of which every reference comes from a young object are young as well. */
-static int
-add_unlisted(rs_session *s)
-{
-    int result = -1;
-    counted_list list = {NULL, 0, 0};
-    Py_ssize_t pos = 0;
-    PyObject *op;
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (collect_unlisted(s, s->units[i].scratch, &list) < 0) {
-            goto done;
-        }
-    }
-    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
-        if (s->pairs[i].kind == RS_PAIR_CLASS &&
-            collect_unlisted(s, rs_class_dict(RS_TYPE(s->pairs[i].donor)), &list) < 0) {
-            goto done;
-        }
-    }
-    if (list.used == 0) {
-        result = 0;
-        goto done;
-    }
-    qsort(list.items, (size_t)list.used, sizeof(counted), by_address);
-    drop_doubles(&list);
-    while (rs_idmap_next(&s->young, &pos, &op, NULL)) {
-        if (Py_TYPE(op)->tp_traverse != NULL) {
-            Py_TYPE(op)->tp_traverse(op, count_one, &list);
-        }
-    }
-    for (Py_ssize_t i = 0; i < list.used; i++) {
-        if (list.items[i].refs == Py_REFCNT(list.items[i].op) &&
-            rs_idmap_set(&s->young, list.items[i].op, list.items[i].op) < 0) {
-            goto done;
-        }
-    }
-    result = 0;
-done:
-    PyMem_Free(list.items);
-    return result;
 }
 
 /* ---- kinds ---- */
@@ -463,7 +344,7 @@ map_scope(rs_session *s, const rs_scope *scope)
 int
 rs_data_map(rs_session *s)
 {
-    if (add_unlisted(s) < 0) {
+    if (rs_unlisted_add(s) < 0) {
         return -1;
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {

@@ -434,6 +434,44 @@ rs_heap_walk(rs_heap_visit visit, void *arg)
     return walk.result < 0 ? -1 : 0;
 }
 
+static int
+find_untracked(PyObject *op, void *arg)
+{
+    rs_idmap *found = arg;
+    if ((!PyDict_CheckExact(op) && !PyTuple_CheckExact(op) &&
+         !PyFrozenSet_CheckExact(op)) ||
+        PyObject_GC_IsTracked(op) || rs_idmap_has(found, op)) {
+        return 0;
+    }
+    if (rs_idmap_set(found, op, op) < 0) {
+        return -1;
+    }
+    return Py_TYPE(op)->tp_traverse(op, find_untracked, found);
+}
+
+static int
+find_untracked_in(PyObject *op, void *arg)
+{
+    return Py_TYPE(op)->tp_traverse != NULL &&
+                   Py_TYPE(op)->tp_traverse(op, find_untracked, arg) < 0
+               ? -1
+               : 1;
+}
+
+int
+rs_heap_walk_untracked(rs_heap_visit visit, void *arg)
+{
+    rs_idmap found = {0};
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    int result = rs_heap_walk(find_untracked_in, &found) < 0 ? -1 : 1;
+    while (result > 0 && rs_idmap_next(&found, &pos, &op, NULL)) {
+        result = visit(op, arg);
+    }
+    rs_idmap_clear(&found);
+    return result < 0 ? -1 : 0;
+}
+
 typedef struct {
     const rs_idmap *globals;
     PyObject *list;

@@ -2,6 +2,7 @@
  * Owns:     the marker objects and the garbage collector's threshold while an update is
  *           prepared and planned (s->heap).
  * Provides: rs_heap_begin, rs_heap_young, rs_heap_end, rs_heap_interval, rs_heap_walk,
+ *           rs_heap_walk_untracked,
  *           rs_heap_undo, rs_heap_functions, rs_heap_holds, rs_heap_count.
  * Depends:  session.h.
  * Threads:  the GIL is held; a walk runs no Python code.
@@ -42,6 +43,10 @@ int rs_heap_interval(rs_session *s, rs_heap_visit visit, void *arg);
 
 /* Every object that the collector knows. 0 or -1. */
 int rs_heap_walk(rs_heap_visit visit, void *arg);
+
+/* The dicts, tuples and frozensets that the collector doesn't track, since what they hold
+ * can't form a cycle (sentinels, text): those that its objects lead to. 0 or -1. */
+int rs_heap_walk_untracked(rs_heap_visit visit, void *arg);
 
 /* One walk: appends to `out_list` each function whose func_globals is a key of `globals`.
  * 0 or -1. */

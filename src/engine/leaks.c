@@ -444,6 +444,17 @@ held_by(const struct rs_leaks *leaks, const PyObject *op)
 }
 
 Py_ssize_t
+rs_leaks_stored(const rs_session *s, PyObject *op)
+{
+    const struct rs_leaks *leaks = s->leaks;
+    Py_ssize_t count = leaks != NULL ? rs_writes_stored(&leaks->writes, op) : 0;
+    for (Py_ssize_t i = 0; leaks != NULL && i < leaks->n_snapshots; i++) {
+        count += rs_snapshot_added(&leaks->snapshots[i], op);
+    }
+    return count;
+}
+
+Py_ssize_t
 rs_leaks_holds(const rs_session *s, const PyObject *op)
 {
     Py_ssize_t count = 0;

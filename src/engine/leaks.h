@@ -56,6 +56,9 @@ void rs_leaks_take_back(rs_session *s);
 /* Success: drops the records of all phases. Keeps a pending exception. */
 void rs_leaks_forget(rs_session *s);
 
+/* How many references to `op` the bodies are known to have put into live objects. */
+Py_ssize_t rs_leaks_stored(const rs_session *s, PyObject *op);
+
 /* How many strong references the records have to `op`. */
 Py_ssize_t rs_leaks_holds(const rs_session *s, const PyObject *op);
 

@@ -183,6 +183,18 @@ visit_young(PyObject *op, void *arg)
     return 1;
 }
 
+/* Is there one that the collector doesn't know, and of which a reference is missing? */
+static int
+may_be_untracked(const leftovers *l, const Py_ssize_t *found)
+{
+    for (Py_ssize_t i = 0; i < l->donors.used; i++) {
+        if (!PyObject_IS_GC(l->donors.entries[i].key) && unexplained(l, i) > found[i]) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* One walk for all donors that somebody unknown refers to. `found` gets how many
  * references it found. */
 static int
@@ -194,7 +206,8 @@ find_live_holders(leftovers *l, Py_ssize_t *found)
     PyObject *op;
     int any_dict = 0, result = -1;
     if (rs_heap_interval(l->young.s, collect, &interval) < 0 ||
-        rs_heap_walk(visit_live, &walk) < 0) {
+        rs_heap_walk(visit_live, &walk) < 0 ||
+        (may_be_untracked(l, found) && rs_heap_walk_untracked(visit_live, &walk) < 0)) {
         goto done;
     }
     while (rs_idmap_next(&l->holders, &pos, &op, NULL)) {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "heap.h"
 #include "idmap.h"
 
 /* A new list of what the container holds, by the iterator of its built-in base. */
@@ -251,6 +252,22 @@ rs_snapshot_compare(rs_snapshot *snap, rs_state *st)
     }
     Py_DECREF(items);
     return same < 0 ? -1 : !same;
+}
+
+Py_ssize_t
+rs_snapshot_added(const rs_snapshot *snap, PyObject *op)
+{
+    Py_ssize_t count = 0;
+    if (snap->kind == RS_SNAPSHOT_ATTRIBUTE) {
+        return (snap->after[0] == op) - (snap->held == op);
+    }
+    if (snap->kind == RS_SNAPSHOT_BYTES) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < snap->n_after; i++) {
+        count += snap->after[i] == op;
+    }
+    return count - rs_heap_count(snap->held, op);
 }
 
 /* Puts the elements of `items` (for a set: a set) into the container instead of its own.

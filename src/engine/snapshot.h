@@ -1,8 +1,8 @@
 /* snapshot.h -- what a container or an attribute held, and putting that back.
  * Owns:     a reference to the object and to what it held.
  * Provides: rs_snapshot_take, rs_snapshot_take_attribute, rs_snapshot_compare,
- *           rs_snapshot_restore, rs_snapshot_clear.
- * Depends:  state.h.
+ *           rs_snapshot_added, rs_snapshot_restore, rs_snapshot_clear.
+ * Depends:  state.h, heap.h.
  * Threads:  the GIL is held, and nobody else sees a half-restored container.
  * Invariants:
  *   P1  no code of the object's class runs: the methods of list, set, deque, bytearray
@@ -47,6 +47,9 @@ int rs_snapshot_read(PyObject *object, PyObject *name, PyObject **value);
 
 /* 1 if the contents are not what they were (and are now remembered), 0, or -1. */
 int rs_snapshot_compare(rs_snapshot *snap, rs_state *st);
+
+/* After that: how many more references to `op` there are than before. */
+Py_ssize_t rs_snapshot_added(const rs_snapshot *snap, PyObject *op);
 
 /* After rs_snapshot_compare gave 1. made NULL: everything as it was; else only what was
  * made is removed, and what perhaps was made where that explains all that has changed.

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "heap.h"
+
 #define CAPSULE "resoul._engine.writes"
 
 /* Keys that can be looked up without running code of theirs. */
@@ -513,6 +515,47 @@ rs_writes_clear(rs_writes *w)
     PyMem_Free(taken.writes);
     PyMem_Free(taken.dicts);
     rs_idmap_clear(&taken.index);
+}
+
+/* Is this the last one to its key? */
+static int
+is_last(const rs_writes *w, Py_ssize_t i)
+{
+    for (Py_ssize_t k = i + 1; k < w->n_writes; k++) {
+        if (w->writes[k].dict == w->writes[i].dict &&
+            w->writes[k].key == w->writes[i].key) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Where there is a copy that tells, the writes before it count. */
+static int
+is_told_by_copy(const rs_watched_dict *d)
+{
+    return d->copy != NULL && !d->shared;
+}
+
+Py_ssize_t
+rs_writes_stored(const rs_writes *w, PyObject *op)
+{
+    Py_ssize_t count = 0;
+    for (Py_ssize_t i = 0; i < w->n_writes; i++) {
+        const rs_write *write = &w->writes[i];
+        const rs_watched_dict *d = &w->dicts[write->dict];
+        if (!is_told_by_copy(d) || i < d->copied_at) {
+            count += write->now == op && is_last(w, i);
+            count += write->key == op && write->old == NULL && write->now != NULL;
+        }
+    }
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        const rs_watched_dict *d = &w->dicts[i];
+        if (is_told_by_copy(d)) {
+            count += rs_heap_count(d->dict, op) - rs_heap_count(d->copy, op);
+        }
+    }
+    return count;
 }
 
 Py_ssize_t

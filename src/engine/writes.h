@@ -2,8 +2,8 @@
  * Owns:     a dict watcher while recording, and a reference to each watched dict, to old
  *           values, and to the contents before a first removal.
  * Provides: rs_writes_open, rs_writes_watch, rs_writes_stop, rs_writes_undo,
- *           rs_writes_clear, rs_writes_holds.
- * Depends:  session.h.
+ *           rs_writes_clear, rs_writes_stored, rs_writes_holds.
+ * Depends:  session.h, heap.h.
  * Threads:  the updating thread; the watcher's callback runs in any, under the GIL.
  * Invariants:
  *   B1  one watcher id, taken by open and given back by stop; no id left: contents are
@@ -64,6 +64,10 @@ void rs_writes_stop(rs_writes *w, rs_made_test made, void *arg);
 int rs_writes_undo(rs_writes *w);
 
 void rs_writes_clear(rs_writes *w);
+
+/* How many references to `op` are in watched dicts because the updating thread put them
+ * there. No watcher told (B1): none is known. */
+Py_ssize_t rs_writes_stored(const rs_writes *w, PyObject *op);
 
 Py_ssize_t rs_writes_holds(const rs_writes *w, const PyObject *op);
 

@@ -391,3 +391,58 @@ def test_everything_that_another_module_can_hold(live):
     assert lib.CLOSURE() == (m.K, m.f)
     assert {type(k) for k in (*lib.INSTANCES, *lib.BY_INSTANCE)} == {m.K}
     assert {k.g() for k in (*lib.INSTANCES, *lib.BY_INSTANCE)} == {"new"}
+
+
+SENTINEL = """\
+import ctypes, contextvars, lib
+MISSING = object()
+def get(x=MISSING): return "old", x is MISSING
+"""
+KEPT_BY = {
+    "C code": ("ctypes.pythonapi.Py_IncRef(ctypes.py_object(MISSING))", {"RSL602"}),
+    "a context": ("V = contextvars.ContextVar('V')\nV.set(MISSING)", {"RSL602"}),
+    "a list of another module": ("lib.LIST.append(MISSING)", set()),
+    "a value of another module": ("lib.TABLE['x'] = MISSING", set()),
+    "a key of another module": ("lib.TABLE[MISSING] = 1", set()),
+    "a set of another module": ("lib.SET.add(MISSING)", set()),
+    "an attribute of another module": ("lib.MISSING = MISSING", set()),
+    "an attribute of an instance": ("lib.OBJECT.x = MISSING", set()),
+}
+HOLDER = """\
+class Plain: pass
+LIST, TABLE, SET, OBJECT = [], {}, set(), Plain()
+FOREIGN, MISSING = object(), None
+"""
+
+
+@pytest.mark.parametrize("kind", KEPT_BY)
+def test_a_sentinel_that_something_else_keeps(live, kind):
+    lib = live.module("lib", HOLDER)
+    kept, codes = KEPT_BY[kind]
+    m = live.module("m", f"{SENTINEL}{kept}\n")
+    sentinel = m.MISSING
+    for word in ("new", "newer"):
+        update = live.update("m", f"{SENTINEL}{kept}\n".replace("old", word))
+        assert m.MISSING is sentinel
+        assert m.get() == m.get(sentinel) == (word, True)
+        assert {n.code for n in update.warnings} == codes
+    assert lib.LIST in ([], [sentinel])
+    assert lib.SET in (set(), {sentinel})
+    assert lib.TABLE in ({}, {"x": sentinel}, {sentinel: 1})
+    assert lib.MISSING in (None, sentinel)
+    assert vars(lib.OBJECT) in ({}, {"x": sentinel})
+
+
+@pytest.mark.parametrize("where", ["key", (1, "key")])
+def test_a_sentinel_of_another_module_is_nobodys_second_one(live, where):
+    lib = live.module("lib", HOLDER)
+    m = live.module("m", SENTINEL)
+    foreign = lib.TABLE[where] = object()
+    del lib.FOREIGN
+    sentinel = m.MISSING
+    source = SENTINEL.replace("object()", f"lib.TABLE[{where!r}]").replace("old", "new")
+    for extra in ("", "lib.LIST.append(MISSING)\n", "X = 1\n"):
+        live.update("m", source + extra)
+        assert {where: foreign} == lib.TABLE
+        assert m.MISSING in (sentinel, foreign)
+    assert [foreign] == lib.LIST
