@@ -1,6 +1,7 @@
 """Nothing is left behind: memory, classes, caches, modules, watchers."""
 
 import gc
+import os
 import sys
 import types
 import weakref
@@ -183,7 +184,9 @@ def test_a_thousand_updates_without_growth(program):
     objects, blocks, memory = map(int, out.split())
     assert objects <= 20
     assert blocks <= 400, "less than one block for every other update"
-    assert memory <= 4_000_000
+    # A sanitizer keeps what was freed, to notice who still reads it.
+    if "libasan" not in os.environ.get("LD_PRELOAD", ""):
+        assert memory <= 4_000_000
 
 
 def test_failed_and_refused_updates_without_growth(program):
