@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from livefolder import LiveFolder, Machinery, text
 
+import resoul
+
 TESTS = Path(__file__).parent
 
 PREAMBLE = """\
@@ -24,6 +26,9 @@ def pytest_configure(config):
     # Shells start background jobs with interrupts ignored, and children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line(
+        "markers", "whole_bodies: updates run with execute='all', data='keep'"
+    )
     config.addinivalue_line(
         "markers", "refuses(code, ...): the test shows these RSL codes (test_refusals)"
     )
@@ -41,8 +46,32 @@ def live(tmp_path):
     machinery.check()
 
 
+# Written for whole bodies; tests/select has what changed, by the built-in defaults.
+WHOLE_BODIES = {"contract", "hazards", "fault", "differential"}
+WHOLE = {"execute": "all", "data": "keep"}
+
+
+def _runs_whole_bodies(request):
+    folder, name = request.path.parent.name, request.path.name
+    return request.node.get_closest_marker("whole_bodies") is not None or (
+        folder in WHOLE_BODIES and name != "test_configuration.py"
+    )
+
+
+@pytest.fixture(autouse=True)
+def how_updates_run(request):
+    """What the calls of a test leave open is what its folder was written for."""
+    if not _runs_whole_bodies(request):
+        yield
+        return
+    before = resoul.configure()
+    resoul.configure(**WHOLE)
+    yield
+    resoul.configure(data=before.data, execute=before.execute)
+
+
 @pytest.fixture
-def program(tmp_path):
+def program(tmp_path, request):
     """Run a program in a process of its own; returns what it printed.
 
     `live`, `resoul` and the helpers of livefolder.py are defined in it. A crash,
@@ -53,7 +82,8 @@ def program(tmp_path):
         folder = tmp_path / "modules"
         folder.mkdir(exist_ok=True)
         script = tmp_path / "program.py"
-        script.write_text(PREAMBLE + text(source))
+        whole = f"resoul.configure(**{WHOLE})\n" if _runs_whole_bodies(request) else ""
+        script.write_text(PREAMBLE + whole + text(source))
         path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
             [

@@ -120,6 +120,20 @@ pending_base(const rs_selecting *c, PyObject *name, PyObject **value)
     return PyErr_Occurred() ? -1 : result;
 }
 
+static int
+is_pending(const rs_selecting *c, PyObject *name)
+{
+    int result;
+    PyObject *entries, *qualname = rs_select_qualname(c, name);
+    if (qualname == NULL) {
+        return -1;
+    }
+    entries = PyDict_GetItemWithError(c->s->st->pending, c->u->name);
+    result = entries != NULL ? PyDict_Contains(entries, qualname) : 0;
+    Py_DECREF(qualname);
+    return PyErr_Occurred() ? -1 : result;
+}
+
 /* The value that the old source gave to one name: 1, 0: nobody can tell, -1. */
 static int
 old_literal(const rs_selecting *c, PyObject *name, PyObject *old_expression,
@@ -167,7 +181,8 @@ decide(rs_selecting *c, PyObject *name, PyObject *old_expression, PyObject *expr
     }
     live = c->live != NULL ? PyDict_GetItemWithError(c->live, name) : NULL;
     if (same) {
-        return named ? RS_VERDICT_TAKE : RS_VERDICT_SAME;
+        int waits = policy == 1 && !named ? is_pending(c, name) : named;
+        return waits < 0 ? -1 : waits ? RS_VERDICT_TAKE : RS_VERDICT_SAME;
     }
     if (live == NULL) {
         return PyErr_Occurred() ? -1 : RS_VERDICT_TAKE;
@@ -247,6 +262,12 @@ assign_name(assignment *a, PyObject *name, PyObject *old_expression,
     rs_selecting *c = a->c;
     int verdict = decide(c, name, old_expression, expression, a->old_node == NULL,
                          a->same);
+    if (verdict == RS_VERDICT_SAME && a->same) {
+        int waits = is_pending(c, name);
+        if (waits != 0) {
+            return waits < 0 ? -1 : rs_select_set_verdict(c, name, RS_VERDICT_KEEP);
+        }
+    }
     if (verdict < 0 || rs_select_set_verdict(c, name, (rs_verdict)verdict) < 0) {
         return -1;
     }

@@ -73,6 +73,24 @@ find_taken(const rs_session *s, const rs_unit *u, PyObject *set)
     return PyErr_Occurred() ? -1 : result;
 }
 
+/* The same of what is pending, if the policy is to take it. */
+static int
+find_pending(const rs_session *s, const rs_unit *u, PyObject *set)
+{
+    PyObject *qualname, *pending = PyDict_GetItemWithError(s->st->pending, u->name);
+    Py_ssize_t pos = 0;
+    int result = PyErr_Occurred() ? -1 : 0;
+    while (result == 0 && u->policy == RS_POLICY_TAKE && pending != NULL &&
+           PyDict_Next(pending, &pos, &qualname, NULL)) {
+        Py_ssize_t n = PyUnicode_GET_LENGTH(qualname);
+        Py_ssize_t end = PyUnicode_FindChar(qualname, '.', 0, n, 1);
+        PyObject *name = PyUnicode_Substring(qualname, 0, end < 0 ? n : end);
+        result = name != NULL ? PySet_Add(set, name) : -1;
+        Py_XDECREF(name);
+    }
+    return result;
+}
+
 /* Is a chunk that did not change looked at all the same? */
 static int
 is_wanted(rs_selecting *c, rs_unit_work *w, Py_ssize_t number, int all_data)
@@ -191,7 +209,8 @@ rs_unit_look_again(rs_selecting *c, rs_unit_work *w)
     PyObject *done = PySet_New(NULL);
     w->forced = PySet_New(NULL);
     if (all_data < 0 || done == NULL || w->forced == NULL ||
-        find_taken(c->s, c->u, w->forced) < 0 || find_named(c, w->forced) < 0) {
+        find_taken(c->s, c->u, w->forced) < 0 ||
+        find_pending(c->s, c->u, w->forced) < 0 || find_named(c, w->forced) < 0) {
         result = -1;
     }
     for (int round = 0; result == 0 && round < 2; round++) {

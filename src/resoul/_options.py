@@ -25,8 +25,8 @@ class Configuration:
 
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
-    data: DataPolicies = "keep"
-    execute: str = "all"
+    data: DataPolicies = "merge"
+    execute: str = "changed"
     strict: bool = False
     timeout: float | None = 10
 

@@ -30,10 +30,12 @@ def reload(
              executed in the order that their imports ask for. None: every module that
              may be updated and whose source is another one now, by its contents; those
              whose file is gone are skipped with a warning
-    execute  "all": the whole new body runs, in a namespace of its own, before anything
-             changes
-    data     "keep": data whose name exists keeps its live value; "take": it takes the
-             value that the new source gives it
+    execute  "changed": of the new body only statements that changed run, and definitions
+             that read at module level what these rebind. "all": the whole new body runs,
+             as an import would. Either in a namespace of its own, before anything changes
+    data     for data whose assignment changed. "merge": it takes the new value if the live
+             one is still the literal that the old source gave it, else the change is
+             pending; "keep": the change is pending; "take": it takes the new value
     take     qualified names of data that takes the new value all the same, for
              instance "weapons.GUN_DAMAGE" or "weapons.Gun.range"
     delete   qualified names that are removed though the new source only dropped them
@@ -44,7 +46,7 @@ def reload(
              what fits the functions that live is believed
 
     For what is not given, `configure()` and the file that RESOUL_CONFIG names are
-    asked; without them it is execute="all", data="keep", strict=False, timeout=10.
+    asked; without them it is execute="changed", data="merge", strict=False, timeout=10.
 
     Returns the `Update`, which tells what changed. Raises
 

@@ -66,7 +66,7 @@ def write(path, content):
 
 def test_the_configuration_without_a_word():
     assert resoul.configure() == resoul.Configuration(
-        allow=None, deny=(), data="keep", execute="all", strict=False, timeout=10
+        allow=None, deny=(), data="merge", execute="changed", strict=False, timeout=10
     )
 
 
@@ -161,7 +161,7 @@ def test_call_before_configure_before_file_before_default(program, tmp_path):
     )
     assert out.split() == ["7.0", "take", "keep", "7.0", "keep", "take", "8.0"]
     out = program(SUBJECT + "    print(resoul.configure().timeout, x())")
-    assert out.split() == ["10", "keep"]
+    assert out.split() == ["10", "take"]  # merged: nobody had changed it
 
 
 def test_the_timeout_of_the_configuration_is_kept(live):
@@ -195,6 +195,7 @@ def test_what_updates_cannot_do_yet_is_said(live, option, value, supported):
 # -- policies by module ----------------------------------------------------------------
 
 
+@pytest.mark.whole_bodies
 def test_the_first_pattern_that_fits_decides(live):
     names = ("game.tables.guns", "game.tables.maps", "game.tables", "game.state", "x")
     for package in ("game", "game.tables"):
@@ -212,8 +213,8 @@ def test_the_first_pattern_that_fits_decides(live):
     assert {m.__name__: m.X for m in modules} == {
         "game.tables.guns": 2,
         "game.tables.maps": 1,
-        "game.tables": 1,
-        "game.state": 1,
+        "game.tables": 2,  # nothing fits: merged
+        "game.state": 2,
         "x": 2,
     }
     resoul.configure(data={"game.*": "keep", "*": "take"})
@@ -221,12 +222,13 @@ def test_the_first_pattern_that_fits_decides(live):
     assert {m.X for m in modules} == {2}
 
 
+@pytest.mark.whole_bodies
 def test_a_class_follows_the_policy_of_its_module(live):
     source = "class K:\n    X = {}\n    Y = [{}]\n"
     a, b = live.module("a", source.format(1, 1)), live.module("b", source.format(1, 1))
     live.edit("a", source.format(2, 2))
     live.edit("b", source.format(2, 2))
-    resoul.configure(data={"a": "take"})
+    resoul.configure(data={"a": "take", "b": "keep"})
     update = resoul.reload([a, b])
     assert (a.K.X, a.K.Y, b.K.X, b.K.Y) == (2, [2], 1, [1])
     assert {c.qualname for c in update.changes if c.action == "kept"} == {"K.X", "K.Y"}
@@ -239,6 +241,7 @@ def test_a_module_that_speaks_for_itself_is_obeyed(live):
     assert (m.A, m.B) == (2, 1)
 
 
+@pytest.mark.whole_bodies
 def test_a_name_that_another_module_imported_follows_the_policy_of_its_origin(live):
     a = live.module("a", "X = 1\nY = 1\n")
     b = live.module("b", "from a import X, Y\n")

@@ -11,6 +11,8 @@ from test_known import Base, known_text, load_by, unrecorded
 import resoul
 from resoul import _engine
 
+pytestmark = pytest.mark.whole_bodies
+
 OLD = """
 X = 1
 def f(): return 1

@@ -11,6 +11,8 @@ from test_known import Base, load_by, unrecorded
 import resoul
 from resoul import _engine
 
+pytestmark = pytest.mark.whole_bodies
+
 SOURCE = "X = 1\ndef f(): return X\n"
 
 
@@ -198,9 +200,9 @@ def test_imported_before_the_recorder(program):
             import early, untouched
             time.sleep(0.1)  # older than any clock's tick
             import resoul
-            assert not resoul.reload()
+            assert not resoul.reload(execute="all")
             (folder / "early.py").write_text("def f(): return 2")
-            update = resoul.reload()
+            update = resoul.reload(execute="all")
             assert update.modules == ("early",), update.modules
             assert early.f() == 2
             assert resoul.reload().modules == ()
@@ -240,7 +242,7 @@ def test_a_file_that_is_gone_is_skipped_with_a_warning(live, only, caplog):
     path = live.path("m_a")
     path.unlink()
     with caplog.at_level(logging.WARNING, "resoul"):
-        update = resoul.reload()
+        update = resoul.reload(execute="all")
     (warning,) = update.warnings
     assert (warning.code, warning.module) == ("RSL610", "m_a")
     assert warning.filename == str(path)

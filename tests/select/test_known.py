@@ -15,6 +15,8 @@ from livefolder import text
 import resoul
 from resoul import _engine
 
+pytestmark = pytest.mark.whole_bodies
+
 SOURCE = """
 import os
 X = 1
