@@ -408,6 +408,7 @@ rs_census_take(rs_session *s, rs_census *census)
         return -1;
     }
     if (unexplained_open(s, &left) == 0) {
+        left.open = s->overtaken; /* no number is final: all have to be found */
         count_codes(s, census, &left);
         count_dicts(s, census, &left);
         result = left.open > 0 ? rs_heap_walk(visit_function, &w) : 0;

@@ -200,6 +200,17 @@ rs_weakref_referent(PyObject *ref)
     return op != NULL && op != Py_None && Py_REFCNT(op) > 0 ? op : NULL;
 }
 
+/* Is the interpreter on its way out, so that modules may be gone? Public since 3.13. */
+static inline int
+rs_is_finalizing(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
 /* Is its reference count meaningless? 3.14 brought PyUnstable_IsImmortal; before, all
  * immortal objects have huge counts. */
 static inline int

@@ -50,8 +50,12 @@ run_unit(rs_session *s, const rs_unit *u)
     s->effect = u->effects;
     result = PyEval_EvalCode(u->effects, u->live, u->live);
     s->effect = NULL;
-    Py_XDECREF(result);
-    return result != NULL ? 0 : rs_effects_error(s, u);
+    if (result == NULL) {
+        rs_watchdog_stop(s); /* or it would interrupt telling what went wrong */
+        return rs_effects_error(s, u);
+    }
+    Py_DECREF(result);
+    return 0;
 }
 
 static int

@@ -9,6 +9,11 @@ typedef struct rs_heap {
     rs_gcwatch watch; /* has marker a */
     PyObject *b;      /* marker: a list, empty; NULL: still preparing */
     PyObject *gc;     /* the module */
+    int held;         /* the collector is */
+    int released;
+    rs_idmap kept;            /* when released: the interval, but for s->young */
+    int switched;             /* bodies turned it on (1) or off (-1); known when ... */
+    PyObject *body_threshold; /* ... released; what they set, or NULL */
 } rs_heap;
 
 /* ---- begin and end ---- */
@@ -55,10 +60,11 @@ hold_collector(rs_session *s)
     PyObject *never = Py_BuildValue("(i)", NEVER);
     int result = -1;
     s->gc_was_on = PyGC_IsEnabled();
-    heap->gc = PyImport_ImportModule("gc");
+    Py_XSETREF(heap->gc, PyImport_ImportModule("gc"));
     Py_XSETREF(s->gc_threshold, heap->gc != NULL ? threshold_of(heap->gc) : NULL);
     if (never != NULL && s->gc_threshold != NULL) {
         result = set_threshold(heap->gc, never);
+        heap->held = 1;
     }
     Py_XDECREF(never);
     return result;
@@ -75,13 +81,26 @@ restore_collector(const rs_session *s, PyObject *gc)
     return set_threshold(gc, s->gc_threshold);
 }
 
+/* What bodies had done to it before the update had to wait. */
+static int
+apply_wishes(const rs_heap *heap)
+{
+    if (heap->switched > 0) {
+        PyGC_Enable();
+    } else if (heap->switched < 0) {
+        PyGC_Disable();
+    }
+    return heap->body_threshold != NULL ? set_threshold(heap->gc, heap->body_threshold)
+                                        : 0;
+}
+
 /* What bodies did to the collector stays if they succeeded. */
 static int
 release_collector(const rs_heap *heap, const rs_session *s)
 {
     PyObject *now;
     int result = 0;
-    if (s->gc_threshold == NULL) {
+    if (!heap->held) {
         return 0;
     }
     if (!s->journal.committed) {
@@ -95,7 +114,7 @@ release_collector(const rs_heap *heap, const rs_session *s)
         result = set_threshold(heap->gc, s->gc_threshold);
     }
     Py_DECREF(now);
-    return result;
+    return result == 0 ? apply_wishes(heap) : -1;
 }
 
 int
@@ -129,6 +148,8 @@ rs_heap_end(rs_session *s)
     }
     Py_CLEAR(heap->b);
     Py_CLEAR(heap->gc);
+    Py_CLEAR(heap->body_threshold);
+    rs_idmap_clear(&heap->kept);
     PyMem_Free(heap);
     PyErr_SetRaisedException(pending);
 }
@@ -190,12 +211,16 @@ visit_interval(const rs_session *s, interval_arg *interval)
 {
     Py_ssize_t pos = 0;
     PyObject *op;
-    while (rs_idmap_next(&s->heap->watch.survivors, &pos, &op, NULL)) {
+    const rs_idmap *moved = s->heap->released ? &s->heap->kept
+                                              : &s->heap->watch.survivors;
+    while (rs_idmap_next(moved, &pos, &op, NULL)) {
         if (!rs_idmap_has(&s->young, op) && !pass_on(op, interval)) {
             return interval->result;
         }
     }
-    PyUnstable_GC_VisitObjects(visit_between, interval);
+    if (!s->heap->released) {
+        PyUnstable_GC_VisitObjects(visit_between, interval);
+    }
     return interval->result;
 }
 
@@ -401,119 +426,171 @@ done:
     return result;
 }
 
-Py_ssize_t
-rs_heap_holds(const rs_session *s, const PyObject *op)
-{
-    return s->heap != NULL ? 2 * rs_idmap_has(&s->heap->watch.survivors, op) : 0;
-}
-
-/* ---- walks ---- */
+/* ---- waiting ---- */
 
 typedef struct {
-    rs_heap_visit visit;
-    void *arg;
-    int result; /* of the last visit */
-} walk_arg;
+    const rs_session *s;
+    const rs_idmap *kept;
+} refers_arg;
 
+/* Also through containers that the collector doesn't track, which are in no interval. */
 static int
-visit_all(PyObject *op, void *arg)
+is_kept(PyObject *op, void *arg)
 {
-    walk_arg *walk = arg;
-    walk->result = walk->visit(op, walk->arg);
-    return walk->result > 0;
-}
-
-int
-rs_heap_walk(rs_heap_visit visit, void *arg)
-{
-    walk_arg walk = {visit, arg, 1};
-    PyUnstable_GC_VisitObjects(visit_all, &walk);
-    if (walk.result > 0) {
-        walk.result = rs_frozen_visit(visit, arg);
-    }
-    return walk.result < 0 ? -1 : 0;
-}
-
-static int
-find_untracked(PyObject *op, void *arg)
-{
-    rs_idmap *found = arg;
-    if ((!PyDict_CheckExact(op) && !PyTuple_CheckExact(op) &&
-         !PyFrozenSet_CheckExact(op)) ||
-        PyObject_GC_IsTracked(op) || rs_idmap_has(found, op)) {
-        return 0;
-    }
-    if (rs_idmap_set(found, op, op) < 0) {
-        return -1;
-    }
-    return Py_TYPE(op)->tp_traverse(op, find_untracked, found);
-}
-
-static int
-find_untracked_in(PyObject *op, void *arg)
-{
-    return Py_TYPE(op)->tp_traverse != NULL &&
-                   Py_TYPE(op)->tp_traverse(op, find_untracked, arg) < 0
-               ? -1
-               : 1;
-}
-
-int
-rs_heap_walk_untracked(rs_heap_visit visit, void *arg)
-{
-    rs_idmap found = {0};
-    Py_ssize_t pos = 0;
-    PyObject *op;
-    int result = rs_heap_walk(find_untracked_in, &found) < 0 ? -1 : 1;
-    while (result > 0 && rs_idmap_next(&found, &pos, &op, NULL)) {
-        result = visit(op, arg);
-    }
-    rs_idmap_clear(&found);
-    return result < 0 ? -1 : 0;
-}
-
-typedef struct {
-    const rs_idmap *globals;
-    PyObject *list;
-} functions_arg;
-
-static int
-append_function(PyObject *op, void *arg)
-{
-    functions_arg *wanted = arg;
-    if (!PyFunction_Check(op) ||
-        !rs_idmap_has(wanted->globals, RS_FUNCTION(op)->func_globals)) {
+    const refers_arg *refers = arg;
+    if (rs_idmap_has(&refers->s->young, op) || rs_idmap_has(refers->kept, op)) {
         return 1;
     }
-    return PyList_Append(wanted->list, op) < 0 ? -1 : 1;
+    return (PyDict_CheckExact(op) || PyTuple_CheckExact(op) ||
+            PyFrozenSet_CheckExact(op)) &&
+                   !PyObject_GC_IsTracked(op)
+               ? Py_TYPE(op)->tp_traverse(op, is_kept, arg)
+               : 0;
 }
-
-int
-rs_heap_functions(const rs_idmap *globals, PyObject *out_list)
-{
-    functions_arg wanted = {globals, out_list};
-    return rs_heap_walk(append_function, &wanted);
-}
-
-typedef struct {
-    const PyObject *target;
-    Py_ssize_t n;
-} count_arg;
 
 static int
-count_target(PyObject *op, void *arg)
+refers_to_kept(refers_arg *refers, PyObject *op)
 {
-    count_arg *count = arg;
-    count->n += op == count->target;
+    traverseproc traverse = Py_TYPE(op)->tp_traverse;
+    return traverse != NULL && traverse(op, is_kept, refers) != 0;
+}
+
+/* Out of `interval` what leads to young objects, until no more is found. */
+static int
+keep_referrers(const rs_session *s, const rs_idmap *interval, rs_idmap *kept)
+{
+    refers_arg refers = {s, kept};
+    Py_ssize_t before, pos;
+    PyObject *op;
+    do {
+        before = kept->used;
+        pos = 0;
+        while (rs_idmap_next(interval, &pos, &op, NULL)) {
+            if (!rs_idmap_has(kept, op) && refers_to_kept(&refers, op) &&
+                rs_idmap_set(kept, op, op) < 0) {
+                return -1;
+            }
+        }
+    } while (kept->used != before);
     return 0;
 }
 
-Py_ssize_t
-rs_heap_count(PyObject *holder, PyObject *target)
+typedef struct {
+    const rs_idmap *kept;
+    rs_idmap *tuples;
+} tuples_arg;
+
+static int
+note_tuple(PyObject *op, void *arg)
 {
-    count_arg count = {target, 0};
-    if (Py_TYPE(holder)->tp_traverse != NULL) {
-        Py_TYPE(holder)->tp_traverse(holder, count_target, &count);
+    tuples_arg *t = arg;
+    return PyTuple_CheckExact(op) && rs_idmap_has(t->kept, op)
+               ? rs_idmap_set(t->tuples, op, op)
+               : 0;
+}
+
+static int
+note_tuples_of(const rs_idmap *holders, tuples_arg *t)
+{
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    while (rs_idmap_next(holders, &pos, &op, NULL)) {
+        if (Py_TYPE(op)->tp_traverse != NULL &&
+            Py_TYPE(op)->tp_traverse(op, note_tuple, t) < 0) {
+            return -1;
+        }
     }
-    return count.n;
+    return 0;
+}
+
+/* Somebody may be building a tuple that nothing refers to yet (G3). */
+static int
+drop_bare_tuples(const rs_session *s, const rs_idmap *found, rs_idmap *kept)
+{
+    rs_idmap tuples = {0};
+    tuples_arg t = {found, &tuples};
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    int result = -1;
+    if (note_tuples_of(&s->young, &t) < 0 || note_tuples_of(found, &t) < 0) {
+        goto done;
+    }
+    while (rs_idmap_next(found, &pos, &op, NULL)) {
+        if ((!PyTuple_CheckExact(op) || rs_idmap_has(&tuples, op)) &&
+            rs_idmap_set(kept, op, op) < 0) {
+            goto done;
+        }
+    }
+    result = 0;
+done:
+    rs_idmap_clear(&tuples);
+    return result;
+}
+
+/* No Python code runs in it: the interval stays as it is. */
+static int
+keep_interval(rs_session *s)
+{
+    rs_idmap interval = {0}, found = {0};
+    interval_arg between = {s->heap, s, collect, &interval, 0, 0};
+    int result = -1;
+    if (visit_interval(s, &between) == 0 && keep_referrers(s, &interval, &found) == 0 &&
+        drop_bare_tuples(s, &found, &s->heap->kept) == 0) {
+        result = 0;
+    }
+    rs_idmap_clear(&interval);
+    rs_idmap_clear(&found);
+    return result;
+}
+
+static int
+note_wishes(rs_session *s)
+{
+    rs_heap *heap = s->heap;
+    PyObject *now = threshold_of(heap->gc);
+    if (now == NULL) {
+        return -1;
+    }
+    if (PyTuple_Check(now) && PyLong_AsLong(PyTuple_GET_ITEM(now, 0)) != NEVER) {
+        heap->body_threshold = Py_NewRef(now);
+    }
+    Py_DECREF(now);
+    if (PyGC_IsEnabled() != s->gc_was_on) {
+        heap->switched = s->gc_was_on ? -1 : 1;
+    }
+    return 0;
+}
+
+int
+rs_heap_release(rs_session *s)
+{
+    rs_heap *heap = s->heap;
+    if (keep_interval(s) < 0 || note_wishes(s) < 0) {
+        return -1;
+    }
+    heap->released = 1;
+    rs_gcwatch_end(&heap->watch);
+    Py_CLEAR(heap->b);
+    heap->held = 0;
+    return restore_collector(s, heap->gc);
+}
+
+int
+rs_heap_resume(rs_session *s)
+{
+    return hold_collector(s);
+}
+
+int
+rs_heap_is_marked(const rs_session *s)
+{
+    return s->heap != NULL && !s->heap->released;
+}
+
+Py_ssize_t
+rs_heap_holds(const rs_session *s, const PyObject *op)
+{
+    return s->heap != NULL ? 2 * (rs_idmap_has(&s->heap->watch.survivors, op) +
+                                  rs_idmap_has(&s->heap->kept, op))
+                           : 0;
 }

@@ -2,8 +2,8 @@
  * Owns:     the marker objects and the garbage collector's threshold while an update is
  *           prepared and planned (s->heap).
  * Provides: rs_heap_begin, rs_heap_young, rs_heap_end, rs_heap_interval, rs_heap_walk,
- *           rs_heap_walk_untracked,
- *           rs_heap_undo, rs_heap_functions, rs_heap_holds, rs_heap_count.
+ *           rs_heap_walk_untracked, rs_heap_undo, rs_heap_release, rs_heap_resume,
+ *           rs_heap_is_marked, rs_heap_functions, rs_heap_holds, rs_heap_count.
  * Depends:  session.h.
  * Threads:  the GIL is held; a walk runs no Python code.
  * Invariants:
@@ -12,6 +12,8 @@
  *       and gc.disable() work as ever.
  *   H2  s->young holds what was made while preparing and can be reached from scratch
  *       namespaces and young functions. Objects of other threads are not kept alive.
+ *   H4  after rs_heap_release the order of objects in memory means nothing any more, so that
+ *       the collector may run.
  *   H3  if a collection went unseen nobody knows what is young: refused (RSL402).
  */
 #ifndef RS_HEAP_H
@@ -29,6 +31,17 @@ int rs_heap_begin(rs_session *s);
 /* Marker b, and fills s->young. Call it when all units have run. 0 or -1. */
 int rs_heap_young(rs_session *s);
 
+/* The update waits, prepared: no markers, the collector is as it was before. What is in
+ * the interval and, through any number of steps, refers to young objects counts as made
+ * while preparing from now on; the rest is anybody's. 0 or -1. */
+int rs_heap_release(rs_session *s);
+
+/* It goes on: the collector is held again. 0 or -1. */
+int rs_heap_resume(rs_session *s);
+
+/* 1 between rs_heap_begin and rs_heap_release: all that is new is in the interval. */
+int rs_heap_is_marked(const rs_session *s);
+
 /* Markers gone. The collector is as the bodies left it if s->journal is committed, else as
  * it was. Safe to call at any time, also twice; keeps a pending exception. */
 void rs_heap_end(rs_session *s);
@@ -41,7 +54,7 @@ void rs_heap_undo(rs_session *s);
  * object once. 0 or -1. */
 int rs_heap_interval(rs_session *s, rs_heap_visit visit, void *arg);
 
-/* Every object that the collector knows. 0 or -1. */
+/* walk.c. Every object that the collector knows. 0 or -1. */
 int rs_heap_walk(rs_heap_visit visit, void *arg);
 
 /* The dicts, tuples and frozensets that the collector doesn't track, since what they hold

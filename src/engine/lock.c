@@ -5,6 +5,7 @@
 #include "heap.h"
 #include "imports.h"
 #include "leaks.h"
+#include "prepared.h"
 #include "stacks.h"
 #include "watchdog.h"
 
@@ -60,6 +61,17 @@ rs_lock_acquire(rs_state *st)
     return 0;
 }
 
+int
+rs_lock_try(rs_state *st)
+{
+    if (PyThread_acquire_lock(st->lock, NOWAIT_LOCK) == 0) {
+        return 0;
+    }
+    assert(st->lock_owner == 0 && st->running == NULL); /* K1 */
+    st->lock_owner = PyThread_get_thread_ident();
+    return 1;
+}
+
 void
 rs_lock_release(rs_state *st)
 {
@@ -109,6 +121,8 @@ after_fork_in_child(PyObject *engine, PyObject *Py_UNUSED(ignored))
     rs_state *st = rs_state_of(engine);
     rs_session *s = st->running;
     PyThread_type_lock lock;
+    st->forked = 1;
+    rs_prepared_after_fork(st);
     if (st->lock_owner == 0) {
         Py_RETURN_NONE;
     }

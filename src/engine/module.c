@@ -3,8 +3,10 @@
 
 #include "builtins.h"
 #include "changed.h"
+#include "forking.h"
 #include "lock.h"
 #include "maker.h"
+#include "prepared.h"
 #include "probes.h"
 #include "recorder.h"
 #include "session.h"
@@ -34,32 +36,77 @@ PyDoc_STRVAR(
     "base: dict, name of a module -> the source that lives (str, or bytes of a file).\n"
     "Raises UpdateError, PrepareError, RefusedError.");
 
-static PyObject *
-engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
+/* reload() and prepare() take the same arguments. 0 or -1. */
+static int
+parse_options(PyObject *args, PyObject *kwargs, const char *format,
+              rs_update_options *options)
 {
     static const char *const keywords[] = {"modules", "update", "allowed", "data",
                                            "execute", "take",   "delete",  "timeout",
                                            "base",    NULL};
-    rs_update_options options = {0};
     const char *execute;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "O$OOOsOOdO:reload", (char **)(uintptr_t)keywords,
-            &options.modules, &options.update, &options.allowed, &options.data,
-            &execute, &options.take, &options.del, &options.timeout, &options.base)) {
-        return NULL;
+            args, kwargs, format, (char **)(uintptr_t)keywords, &options->modules,
+            &options->update, &options->allowed, &options->data, &execute,
+            &options->take, &options->del, &options->timeout, &options->base)) {
+        return -1;
     }
-    if (options.base != Py_None && !PyDict_Check(options.base)) {
+    if (options->base != Py_None && !PyDict_Check(options->base)) {
         PyErr_Format(PyExc_TypeError, "base must be a dict, not %.100s",
-                     Py_TYPE(options.base)->tp_name);
-        return NULL;
+                     Py_TYPE(options->base)->tp_name);
+        return -1;
     }
     if (strcmp(execute, "all") != 0 && strcmp(execute, "changed") != 0) {
         PyErr_Format(PyExc_ValueError, "execute=%s: \"all\" and \"changed\" are known",
                      execute);
+        return -1;
+    }
+    options->only_changed = strcmp(execute, "changed") == 0;
+    return 0;
+}
+
+static PyObject *
+engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
+{
+    rs_update_options options = {0};
+    if (parse_options(args, kwargs, "O$OOOsOOdO:reload", &options) < 0) {
         return NULL;
     }
-    options.only_changed = strcmp(execute, "changed") == 0;
     return rs_update_reload(engine, rs_state_of(engine), &options);
+}
+
+PyDoc_STRVAR(
+    prepare_doc,
+    "prepare(modules, *, update, allowed, data, execute, take, delete, timeout,\n"
+    "        base)\n"
+    "--\n\n"
+    "Execute, match and plan what reload() would; nothing live changes before "
+    "commit().\n"
+    "\nReturns an object with commit() and abandon(). Without references it abandons.");
+
+static PyObject *
+engine_prepare(PyObject *engine, PyObject *args, PyObject *kwargs)
+{
+    rs_update_options options = {0};
+    if (parse_options(args, kwargs, "O$OOOsOOdO:prepare", &options) < 0) {
+        return NULL;
+    }
+    return rs_prepared_new(engine, rs_state_of(engine), &options);
+}
+
+PyDoc_STRVAR(
+    fork_doc,
+    "fork()\n--\n\n"
+    "os.fork(), but without a warning where other threads run: for a child that "
+    "ends soon,\nby os._exit(), and that somebody watches over. Updates that the "
+    "parent has prepared\nare abandoned in it. Raises UpdateError inside of an "
+    "update, OSError.");
+
+static PyObject *
+engine_fork(PyObject *engine, PyObject *Py_UNUSED(ignored))
+{
+    long pid = rs_fork(rs_state_of(engine));
+    return pid < 0 ? NULL : PyLong_FromLong(pid);
 }
 
 PyDoc_STRVAR(record_doc,
@@ -101,6 +148,9 @@ engine_changed_sources(PyObject *engine, PyObject *allowed)
 
 static PyMethodDef engine_methods[] = {
     {"changed_sources", engine_changed_sources, METH_O, changed_doc},
+    {"fork", engine_fork, METH_NOARGS, fork_doc},
+    {"prepare", (PyCFunction)(void (*)(void))engine_prepare,
+     METH_VARARGS | METH_KEYWORDS, prepare_doc},
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
      reload_doc},
@@ -121,6 +171,7 @@ add_names(PyObject *engine, rs_state *st)
         {"Change", st->Change},
         {"Notice", st->Notice},
         {"Lagging", st->Lagging},
+        {"Prepared", st->Prepared_Type},
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (PyModule_AddObjectRef(engine, names[i].name, names[i].value) < 0) {
@@ -134,14 +185,16 @@ static int
 make_types(PyObject *engine, rs_state *st)
 {
     st->Session_Type = rs_session_make_type(engine);
+    st->Prepared_Type = rs_prepared_make_type(engine);
     st->SysModules_Type = rs_sysmodules_type();
     st->View_Type = rs_view_type();
     st->Maker_Type = rs_maker_type();
     st->Builtins_Type = rs_builtins_type();
     st->Space_Type = rs_space_type();
-    return st->Session_Type == NULL || st->SysModules_Type == NULL ||
-                   st->View_Type == NULL || st->Maker_Type == NULL ||
-                   st->Builtins_Type == NULL || st->Space_Type == NULL
+    return st->Session_Type == NULL || st->Prepared_Type == NULL ||
+                   st->SysModules_Type == NULL || st->View_Type == NULL ||
+                   st->Maker_Type == NULL || st->Builtins_Type == NULL ||
+                   st->Space_Type == NULL
                ? -1
                : 0;
 }

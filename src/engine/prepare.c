@@ -52,6 +52,7 @@ run_units(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (rs_scratch_run(s, &s->units[i]) < 0) {
+            rs_watchdog_stop(s); /* or it would interrupt telling what went wrong */
             return rs_lock_check_fork(s) < 0 ? -1 : rs_prepare_error(s, &s->units[i]);
         }
     }

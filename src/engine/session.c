@@ -6,6 +6,7 @@
 #include "imports.h"
 #include "leaks.h"
 #include "select.h"
+#include "still.h"
 
 #include <assert.h>
 #include <string.h>
@@ -46,6 +47,7 @@ rs_session_close(rs_session *s)
     rs_idmap_clear(&s->young);
     rs_idmap_clear(&s->old_codes);
     rs_codes_clear(s);
+    rs_still_forget(s);
     rs_idmap_clear(&s->claimed);
     rs_idmap_clear(&s->rewraps);
     rs_idmap_clear(&s->lines);

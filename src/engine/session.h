@@ -68,10 +68,21 @@ typedef struct {
     PyObject *qualname;
 } rs_pair;
 
+/* What has become of an update. */
+typedef enum {
+    RS_STAGE_RUNNING,
+    RS_STAGE_PREPARED, /* between rs_update_prepare and rs_update_commit: prepared.h */
+    RS_STAGE_COMMITTED,
+    RS_STAGE_ABANDONED,
+    RS_STAGE_FAILED
+} rs_stage;
+
 struct rs_session {
     PyObject_HEAD
-    rs_state *st;         /* borrowed; the module outlives every session */
-    PyObject *engine;     /* the engine module, keeps st alive */
+    rs_state *st;     /* borrowed; the module outlives every session */
+    PyObject *engine; /* the engine module, keeps st alive */
+    rs_stage stage;
+    rs_session *next;     /* borrowed: of st->prepared */
     int active;           /* preparing: hooks redirect; later they only forward */
     unsigned long thread; /* identifier of the preparing thread */
 
@@ -94,7 +105,11 @@ struct rs_session {
     struct rs_heap *heap;         /* heap.c: markers */
     struct rs_imports *imports;   /* imports.c */
     struct rs_codes *codes;       /* codes.c */
-    PyObject *imports_of;         /* importers.c: what modules import; a dict or NULL */
+    struct rs_still *still;       /* still.c: what a prepared update was matched on */
+    Py_ssize_t serial;            /* still.c: of the last update when it was prepared */
+    int overtaken;        /* other code has run since the match, so that counts of
+                                     references that were noted then are old (census.c) */
+    PyObject *imports_of; /* importers.c: what modules import; a dict or NULL */
 
     rs_idmap stand_ins; /* made for the update -> what lives (parts.h) */
     rs_idmap young;     /* what was made while preparing: object -> itself */

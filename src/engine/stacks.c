@@ -97,7 +97,7 @@ rs_stacks_generators(rs_session *s)
 {
     collection all = {NULL, 0, 0};
     PyObject *list = NULL;
-    int result = s != NULL && s->heap != NULL
+    int result = s != NULL && rs_heap_is_marked(s)
                      ? rs_heap_interval(s, collect_generator, &all)
                      : rs_heap_walk(collect_generator, &all);
     if (result == 0) {

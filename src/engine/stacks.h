@@ -21,7 +21,7 @@ int rs_stacks_running(rs_frame_visit visit, void *arg);
 int rs_stacks_importing(unsigned long thread, PyObject *code);
 
 /* A new list of generators, coroutines and async generators: those made since the update
- * began (s given, up to rs_heap_end), or all (s NULL, or later). */
+ * began (s given, while rs_heap_is_marked), or all. */
 PyObject *rs_stacks_generators(rs_session *s);
 
 /* 1 and *frame (owned) while the generator has one, 0 when it is done, -1. */

@@ -225,11 +225,12 @@ rs_state_init(rs_state *st)
         return -1;
     }
     st->graveyard = PyList_New(0);
+    st->updated = PyDict_New();
     st->known = PyDict_New();
     st->pending = PyDict_New();
     st->leftovers = PyList_New(0);
     if (st->graveyard == NULL || st->known == NULL || st->pending == NULL ||
-        st->leftovers == NULL) {
+        st->leftovers == NULL || st->updated == NULL) {
         return -1;
     }
     return 0;
@@ -247,6 +248,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->Notice);
     Py_VISIT(st->Lagging);
     Py_VISIT(st->Session_Type);
+    Py_VISIT(st->Prepared_Type);
     Py_VISIT(st->SysModules_Type);
     Py_VISIT(st->View_Type);
     Py_VISIT(st->Maker_Type);
@@ -259,6 +261,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->weak_method_type);
     Py_VISIT(st->clear_caches);
     Py_VISIT(st->graveyard);
+    Py_VISIT(st->updated);
     Py_VISIT(st->known);
     Py_VISIT(st->pending);
     Py_VISIT(st->broken);
@@ -282,6 +285,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->Notice);
     Py_CLEAR(st->Lagging);
     Py_CLEAR(st->Session_Type);
+    Py_CLEAR(st->Prepared_Type);
     Py_CLEAR(st->SysModules_Type);
     Py_CLEAR(st->View_Type);
     Py_CLEAR(st->Maker_Type);
@@ -294,6 +298,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->weak_method_type);
     Py_CLEAR(st->clear_caches);
     Py_CLEAR(st->graveyard);
+    Py_CLEAR(st->updated);
     Py_CLEAR(st->known);
     Py_CLEAR(st->pending);
     Py_CLEAR(st->broken);

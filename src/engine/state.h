@@ -110,6 +110,7 @@ typedef struct {
     PyObject *Notice;
     PyObject *Lagging;
     PyObject *Session_Type;    /* session.c: keeps hooks valid after an update */
+    PyObject *Prepared_Type;   /* prepared.c */
     PyObject *SysModules_Type; /* sysmodules.c */
     PyObject *View_Type;       /* view.c */
     PyObject *Maker_Type;      /* quiet.c */
@@ -126,7 +127,13 @@ typedef struct {
 
     PyThread_type_lock lock;  /* held by the one update that runs */
     unsigned long lock_owner; /* thread identifier, 0: free */
+    int forked;               /* this process is the child of a fork (watchdog.c) */
     rs_session *running;      /* borrowed; NULL when no update runs */
+    rs_session *prepared;     /* borrowed; the first of those that wait (prepared.h) */
+
+    Py_ssize_t serial;      /* how many updates were committed */
+    Py_ssize_t lost_serial; /* that of the last one that `updated` could not be told */
+    PyObject *updated; /* dict: module name -> serial of its last update (still.h) */
 
     PyObject *graveyard; /* list: scratch namespaces that frames still borrow (T6) */
     PyObject *known;     /* dict: the source that is live of each module (known.h) */

@@ -18,6 +18,7 @@
 #include "redirect.h"
 #include "same.h"
 #include "source.h"
+#include "still.h"
 
 /* How often a plan is made anew because the program changed what it was made on. */
 #define MAX_PLANS 5
@@ -94,6 +95,23 @@ set_number(PyObject *update, const char *name, int64_t value)
     return result;
 }
 
+static int
+set_stage(const rs_session *s)
+{
+    static const char *const words[] = {
+        [RS_STAGE_RUNNING] = "preparing",   [RS_STAGE_PREPARED] = "prepared",
+        [RS_STAGE_COMMITTED] = "committed", [RS_STAGE_ABANDONED] = "abandoned",
+        [RS_STAGE_FAILED] = "failed",
+    };
+    int result = -1;
+    PyObject *word = PyUnicode_FromString(words[s->stage]);
+    if (word != NULL) {
+        result = PyObject_SetAttrString(s->update, "state", word);
+        Py_DECREF(word);
+    }
+    return result;
+}
+
 static PyObject *
 unit_names(const rs_session *s)
 {
@@ -109,7 +127,8 @@ fill_update(rs_session *s)
 {
     int result = -1;
     PyObject *names = unit_names(s);
-    if (names != NULL && PyObject_SetAttrString(s->update, "modules", names) == 0 &&
+    if (names != NULL && set_stage(s) == 0 &&
+        PyObject_SetAttrString(s->update, "modules", names) == 0 &&
         PyObject_SetAttrString(s->update, "changes", s->changes) == 0 &&
         PyObject_SetAttrString(s->update, "warnings", s->notices) == 0 &&
         PyObject_SetAttrString(s->update, "lagging", s->lagging) == 0 &&
@@ -175,6 +194,7 @@ commit(rs_session *s)
 {
     for (int i = 0; i < MAX_PLANS; i++) {
         int again = i > 0 || s->hooks_ran;
+        s->overtaken |= again;
         if (again && rs_plan_make(s) < 0) {
             return -1;
         }
@@ -327,7 +347,7 @@ static void
 remember(rs_session *s)
 {
     static const step steps[] = {rs_leftovers_remember, rs_source_remember,
-                                 rs_pending_remember};
+                                 rs_pending_remember, rs_still_committed};
     take_steps(s, steps, Py_ARRAY_LENGTH(steps));
     rs_leaks_forget(s);
 }
@@ -365,60 +385,120 @@ undo(rs_session *s)
 /* ---- the whole ---- */
 
 static int
-run(rs_session *s, PyObject *modules)
+fail(rs_session *s)
+{
+    s->stage = RS_STAGE_FAILED;
+    report_failure(s);
+    rs_hooks_failed(s);
+    return -1;
+}
+
+int
+rs_update_prepare(rs_session *s, PyObject *modules)
 {
     if (check_interpreter(s) < 0 || rs_prepare(s, modules) < 0 || plan(s) < 0 ||
-        fill_update(s) < 0 || rs_hooks_before(s) < 0 || commit(s) < 0) {
+        fill_update(s) < 0) {
         rs_prepare_take_back(s);
-        goto failed;
+        return fail(s);
     }
+    return 0;
+}
+
+int
+rs_update_plan_again(rs_session *s)
+{
+    int64_t start = rs_clock_ns();
+    s->overtaken = 1;
+    Py_CLEAR(s->imports_of); /* sources of other modules may be new */
+    if (check_interpreter(s) < 0 || rs_heap_resume(s) < 0 || rs_still_check(s) < 0 ||
+        rs_plan_make(s) < 0 || fill_update(s) < 0) {
+        rs_prepare_take_back(s);
+        return fail(s);
+    }
+    s->plan_ns += rs_clock_ns() - start;
+    return 0;
+}
+
+int
+rs_update_finish(rs_session *s)
+{
+    if (rs_hooks_before(s) < 0 || commit(s) < 0) {
+        rs_prepare_take_back(s);
+        return fail(s);
+    }
+    s->stage = RS_STAGE_COMMITTED;
     settle(s);
     if (rs_effects_run(s) < 0 || fill_update(s) < 0) {
         undo(s);
-        goto failed;
+        return fail(s);
     }
     if (rs_hooks_after(s) < 0) {
         describe_hook_error(s);
         undo(s);
-        goto failed;
+        return fail(s);
     }
     remember(s);
     return 0;
-failed:
-    report_failure(s);
-    rs_hooks_failed(s);
-    return -1;
+}
+
+rs_session *
+rs_update_new(PyObject *engine, rs_state *st, const rs_update_options *options)
+{
+    rs_session *s = rs_session_new(engine, st);
+    if (s != NULL) {
+        s->update = Py_NewRef(options->update);
+        s->allowed = Py_NewRef(options->allowed);
+        s->data = Py_NewRef(options->data);
+        s->base = options->base != Py_None ? Py_NewRef(options->base) : NULL;
+        s->take = Py_NewRef(options->take);
+        s->del = Py_NewRef(options->del);
+        s->timeout = options->timeout;
+        s->only_changed = options->only_changed;
+    }
+    return s;
+}
+
+void
+rs_update_enter(rs_session *s)
+{
+    s->st->running = s;
+    s->thread = PyThread_get_thread_ident();
+    s->breath = rs_clock_ns();
+}
+
+void
+rs_update_leave(rs_session *s)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    if (s->stage == RS_STAGE_PREPARED) {
+        rs_lock_release(s->st);
+        PyErr_SetRaisedException(pending);
+        return;
+    }
+    rs_heap_end(s);
+    if (s->stage == RS_STAGE_COMMITTED) {
+        rs_class_release_donors(s);
+    }
+    rs_lock_release(s->st);
+    rs_session_close(s);
+    PyErr_SetRaisedException(pending);
 }
 
 PyObject *
 rs_update_reload(PyObject *engine, rs_state *st, const rs_update_options *options)
 {
     int result;
-    rs_session *s = rs_session_new(engine, st);
-    if (s == NULL) {
+    rs_session *s = rs_update_new(engine, st, options);
+    if (s == NULL || rs_lock_acquire(st) < 0) {
+        Py_XDECREF(s);
         return NULL;
     }
-    if (rs_lock_acquire(st) < 0) {
-        Py_DECREF(s);
-        return NULL;
-    }
-    st->running = s;
-    s->thread = PyThread_get_thread_ident();
-    s->breath = rs_clock_ns();
-    s->update = Py_NewRef(options->update);
-    s->allowed = Py_NewRef(options->allowed);
-    s->data = Py_NewRef(options->data);
-    s->base = options->base != Py_None ? Py_NewRef(options->base) : NULL;
-    s->take = Py_NewRef(options->take);
-    s->del = Py_NewRef(options->del);
-    s->timeout = options->timeout;
-    s->only_changed = options->only_changed;
-    result = run(s, options->modules);
-    rs_heap_end(s);
+    rs_update_enter(s);
+    result = rs_update_prepare(s, options->modules);
     if (result == 0) {
-        rs_class_release_donors(s);
+        result = rs_update_finish(s);
     }
-    rs_lock_release(st);
+    rs_update_leave(s);
     rs_session_finish(s);
     return result == 0 ? Py_NewRef(Py_None) : NULL;
 }

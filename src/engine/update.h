@@ -1,6 +1,6 @@
 /* update.h -- one update from beginning to end.
  * Owns:     nothing that outlives a call.
- * Provides: rs_update_reload.
+ * Provides: rs_update_reload; for prepared.h its parts.
  * Depends:  every other part: this is where the data flows from one to the next.
  * Threads:  any thread may call; one update at a time.
  * Invariants:
@@ -28,5 +28,26 @@ typedef struct {
 /* None, or NULL with an exception. */
 PyObject *rs_update_reload(PyObject *engine, rs_state *st,
                            const rs_update_options *options);
+
+/* A new session, without the lock; NULL with an exception. */
+rs_session *rs_update_new(PyObject *engine, rs_state *st,
+                          const rs_update_options *options);
+
+/* This thread has the lock and goes on with `s`. */
+void rs_update_enter(rs_session *s);
+
+/* Runs the bodies, matches and plans. 0; -1 with an exception: all is taken back. */
+int rs_update_prepare(rs_session *s, PyObject *modules);
+
+/* A prepared update goes on: is all still so? A new plan. 0; -1 with an exception: all is
+ * taken back. */
+int rs_update_plan_again(rs_session *s);
+
+/* Commits the plan, and all that follows. 0; -1 with an exception: all is taken back. */
+int rs_update_finish(rs_session *s);
+
+/* Gives the lock back, and with a stage that is final what the session has. Keeps a pending
+ * exception. */
+void rs_update_leave(rs_session *s);
 
 #endif

@@ -57,7 +57,10 @@ fire(struct rs_watchdog *dog)
     }
     s->timed_out = 1;
     dog->fired = 1;
-    if (dog->signal == 0 || rs_wakeup_send(dog->signal, s->thread) < 0) {
+    /* A process that was forked off by another thread than the main one sees signals when a
+     * system call is interrupted, but not while it executes Python code (3.13.0 to 3.15.0). */
+    if (dog->signal == 0 || rs_wakeup_send(dog->signal, s->thread) < 0 ||
+        s->st->forked) {
         PyThreadState_SetAsyncExc(s->thread, s->st->PrepareTimeout);
         dog->asynchronous = 1;
     }

@@ -23,6 +23,8 @@ from resoul._engine import (
     UpdateError,
 )
 from resoul._options import Configuration
+from resoul._prepare import Prepared, prepare
+from resoul._rehearse import check
 from resoul._reload import reload
 from resoul._update import Update
 
@@ -32,11 +34,14 @@ __all__ = [
     "Lagging",
     "Notice",
     "PrepareError",
+    "Prepared",
     "Reason",
     "RefusedError",
     "Update",
     "UpdateError",
+    "check",
     "configure",
+    "prepare",
     "reload",
 ]
 

@@ -103,6 +103,24 @@ class Lagging(structseq[Any], tuple[str, str, int, tuple[str, ...]]):
     @property
     def places(self) -> tuple[str, ...]: ...
 
+@final
+class Prepared:
+    def commit(self, update: Update, /) -> None: ...
+    def abandon(self) -> list[Notice]: ...
+
+def prepare(
+    modules: list[str | ModuleType],
+    *,
+    update: Update,
+    allowed: Callable[[str, ModuleType], bool],
+    data: Callable[[str], str],
+    execute: str,
+    take: frozenset[str],
+    delete: frozenset[str],
+    timeout: float,
+    base: dict[str, str | bytes] | None,
+) -> Prepared: ...
+def fork() -> int: ...
 def reload(
     modules: list[str | ModuleType],
     *,

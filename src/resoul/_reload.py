@@ -1,9 +1,12 @@
 """`reload()`."""
 
+import contextlib
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import ModuleType
+from typing import Any, Self
 
 from resoul import _base, _config, _engine
 from resoul._options import UNSET, Configured
@@ -58,46 +61,86 @@ def reload(
 
     and then the program is as it was. Another thread's update is waited for.
     """
-    options = _config.resolve(
-        data=data, execute=execute, strict=strict, timeout=timeout
+    request = Request.of(
+        modules,
+        execute=execute,
+        data=data,
+        take=take,
+        delete=delete,
+        strict=strict,
+        timeout=timeout,
+        base=base,
     )
-    gone: list[_engine.Notice] = []
-    asked: list[str | ModuleType]
-    if modules is None:
-        asked, gone = _changed(options.allowed)
-    else:
-        asked = _modules(modules)
-    taken = _qualified("take", take)
-    deleted = _qualified("delete", delete)
-    names = tuple(_name(module) for module in asked)
-    sources = _base.resolve(base, names)
-    update = Update("reload", names)
-    if not asked:
-        update.warnings += gone
-        _warn(update)
+    update = Update("reload", request.names)
+    if not request.modules:
+        update.state = "committed"
+        update.warnings += request.gone
+        warn(update.warnings)
         return update
-    sys.audit("resoul.reload", names)
-    try:
-        _engine.reload(
-            asked,
-            update=update,
-            allowed=options.allowed,
-            data=options.data,
-            execute=options.execute,
-            take=taken,
-            delete=deleted,
-            timeout=options.timeout,
-            base=sources,
-        )
-    except _engine.UpdateError as error:
-        _log.warning("reload of %s was not made: %s", ", ".join(names), str(error))
-        update.warnings += gone
-        _warn(update)
-        raise
-    update.warnings += gone
-    _log.info("%s; %s", headline(update), times(update))
-    _warn(update)
+    sys.audit("resoul.reload", request.names)
+    with request.logged(update, "reload"):
+        _engine.reload(request.modules, update=update, **request.options)
     return update
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Checked arguments of `reload()` and its like.
+
+    modules  what is to be updated
+    names    names of these
+    gone     warnings about modules that are not
+    options  keyword arguments of the engine
+    """
+
+    modules: list[str | ModuleType]
+    names: tuple[str, ...]
+    gone: list[_engine.Notice]
+    options: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        modules: str | ModuleType | Iterable[str | ModuleType] | None,
+        *,
+        take: str | Iterable[str],
+        delete: str | Iterable[str],
+        base: _base.Base | None,
+        **configurable: Any,
+    ) -> Self:
+        options = _config.resolve(**configurable)
+        gone: list[_engine.Notice] = []
+        asked: list[str | ModuleType]
+        if modules is None:
+            asked, gone = _changed(options.allowed)
+        else:
+            asked = _modules(modules)
+        names = tuple(_name(module) for module in asked)
+        arguments = {
+            "allowed": options.allowed,
+            "data": options.data,
+            "execute": options.execute,
+            "take": _qualified("take", take),
+            "delete": _qualified("delete", delete),
+            "timeout": options.timeout,
+            "base": _base.resolve(base, names),
+        }
+        return cls(asked, names, gone, arguments)
+
+    @contextlib.contextmanager
+    def logged(self, update: Update, what: str) -> Iterator[None]:
+        """Log how the update went that is made in the block."""
+        try:
+            yield
+        except _engine.UpdateError as error:
+            names = ", ".join(self.names)
+            _log.warning("%s of %s was not made: %s", what, names, str(error))
+            update.warnings += self.gone
+            warn(update.warnings)
+            raise
+        update.warnings += self.gone
+        _log.info("%s; %s", headline(update), times(update))
+        warn(update.warnings)
 
 
 def _changed(allowed: Policy) -> tuple[list[str | ModuleType], list[_engine.Notice]]:
@@ -113,8 +156,9 @@ def _changed(allowed: Policy) -> tuple[list[str | ModuleType], list[_engine.Noti
     return [*changed], notices
 
 
-def _warn(update: Update) -> None:
-    for notice in update.warnings:
+def warn(notices: Iterable[_engine.Notice]) -> None:
+    """Log them."""
+    for notice in notices:
         _log.warning("%s", notice_text(notice))
 
 

@@ -29,6 +29,8 @@ class Update:
     """One update: what it changed, what it kept and why, and what it cost.
 
     kind        "reload"
+    state       "preparing", "prepared", "committed", "abandoned", "failed" or
+                "rehearsed": only a committed one has changed anything
     modules     names of the modules that took part, in the order in which they ran
     changes     list of Change, one for each definition, binding or data name
     warnings    list of Notice
@@ -38,8 +40,9 @@ class Update:
     pause_ns    from the first to the last write
     blocked_ns  the longest that other threads stood still because of the update
 
-    Times are nanoseconds. An update is true if it changed something; lines that only
-    moved, and what was kept, don't count. `print(update)` shows a tree.
+    Times are nanoseconds. An update is true if it changed something, or would (prepared,
+    rehearsed); lines that only moved, and what was kept, don't count. `print(update)`
+    shows a tree.
     """
 
     __slots__ = (
@@ -52,10 +55,12 @@ class Update:
         "pause_ns",
         "plan_ns",
         "prepare_ns",
+        "state",
         "warnings",
     )
 
     kind: str
+    state: str
     modules: tuple[str, ...]
     changes: list[Change]
     warnings: list[Notice]
@@ -67,6 +72,7 @@ class Update:
 
     def __init__(self, kind: str, modules: Iterable[str] = ()) -> None:
         self.kind = kind
+        self.state = "preparing"
         self.modules = tuple(modules)
         self.changes = []
         self.warnings = []
@@ -89,6 +95,7 @@ class Update:
         """The same as plain dicts, lists, strings and numbers, ready for JSON."""
         return {
             "kind": self.kind,
+            "state": self.state,
             "modules": list(self.modules),
             "changes": [_record(change, _CHANGE_FIELDS) for change in self.changes],
             "warnings": [_record(notice, _NOTICE_FIELDS) for notice in self.warnings],
@@ -122,7 +129,10 @@ def headline(update: Update) -> str:
     for change in update.changes:
         counts[change.action] = counts.get(change.action, 0) + 1
     said = ", ".join(f"{count} {action}" for action, count in counts.items())
-    return f"{update.kind} of {_names(update.modules)}: {said or 'nothing changed'}"
+    state = "" if update.state == "committed" else f" ({update.state})"
+    return (
+        f"{update.kind} of {_names(update.modules)}{state}: {said or 'nothing changed'}"
+    )
 
 
 def times(update: Update) -> str:
