@@ -14,6 +14,7 @@ typedef struct {
     rs_idmap counts;    /* old object -> int: references that holders report */
     rs_idmap redirects; /* those of s->replaced that holders can do with */
     rs_idmap missing;   /* old object -> int: references that nobody reports */
+    rs_idmap young;     /* namespaces of young instances */
     int failed;
 } walk_state;
 
@@ -54,13 +55,40 @@ look_at(PyObject *holder, void *arg)
     return walk->failed ? -1 : 1;
 }
 
+/* Instances keep attributes without a dict until they get one, which is as young as they
+ * are, but not in s->young: on 3.13 when their class was exchanged. */
+static int
+collect_namespaces(walk_state *walk)
+{
+    Py_ssize_t pos = 0;
+    PyObject *op;
+    while (rs_idmap_next(&walk->s->young, &pos, &op, NULL)) {
+        int result;
+        PyObject *dict;
+        if ((Py_TYPE(op)->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) {
+            continue;
+        }
+        dict = PyObject_GenericGetDict(op, NULL);
+        if (dict == NULL) {
+            return -1;
+        }
+        result = rs_idmap_set(&walk->young, dict, dict);
+        Py_DECREF(dict);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* A namespace whose own entry is planned already, by name; something that the update made,
  * which may well wrap the old object; or a list of the session. */
 static int
-is_planned(const rs_session *s, PyObject *holder)
+is_planned(const walk_state *walk, PyObject *holder)
 {
-    if (holder == s->caches || rs_idmap_has(&s->young, holder) ||
-        rs_session_unit_by_live(s, holder) != NULL ||
+    const rs_session *s = walk->s;
+    if (rs_idmap_has(&walk->young, holder) || holder == s->caches ||
+        rs_idmap_has(&s->young, holder) || rs_session_unit_by_live(s, holder) != NULL ||
         rs_session_unit_by_scratch(s, holder) != NULL) {
         return 1;
     }
@@ -111,7 +139,7 @@ redirect_holders(walk_state *walk, Py_ssize_t *left)
     }
     while (walk->redirects.used != 0 &&
            rs_idmap_next(&walk->holders, &pos, &holder, NULL)) {
-        if (!is_planned(walk->s, holder) &&
+        if (!is_planned(walk, holder) &&
             rs_redirect_holder(walk->s, holder, &walk->redirects, &walk->s->journal,
                                left) < 0) {
             return -1;
@@ -187,7 +215,7 @@ held_elsewhere(const walk_state *walk, PyObject *old)
     Py_ssize_t n = 0, pos = 0;
     PyObject *holder;
     while (rs_idmap_next(&walk->holders, &pos, &holder, NULL)) {
-        n += is_planned(walk->s, holder) ? 0 : rs_heap_count(holder, old);
+        n += is_planned(walk, holder) ? 0 : rs_heap_count(holder, old);
     }
     return n;
 }
@@ -214,17 +242,18 @@ rs_kinds_plan(rs_session *s)
 {
     int result = -1;
     Py_ssize_t left = 0;
-    walk_state walk = {s, {0}, {0}, {0}, {0}, 0};
+    walk_state walk = {s, {0}, {0}, {0}, {0}, {0}, 0};
     if (s->replaced.used == 0) {
         return 0;
     }
-    if (rs_heap_walk(look_at, &walk) == 0 && count_unexplained(&walk) == 0 &&
-        redirect_holders(&walk, &left) == 0) {
+    if (collect_namespaces(&walk) == 0 && rs_heap_walk(look_at, &walk) == 0 &&
+        count_unexplained(&walk) == 0 && redirect_holders(&walk, &left) == 0) {
         result = report_all(&walk, left);
     }
     rs_idmap_clear(&walk.holders);
     rs_idmap_clear(&walk.counts);
     rs_idmap_clear(&walk.redirects);
     rs_idmap_clear(&walk.missing);
+    rs_idmap_clear(&walk.young);
     return result;
 }

@@ -262,31 +262,6 @@ rewrite_classes(rs_rewrite *r, const rs_idmap *classes)
 /* Contents first, while classes and functions are still those of the donors: containers
  * are rebuilt with their __hash__ and __eq__, which are the new ones, in the namespace in
  * which they were made. */
-/* Instances keep attributes without a dict, until they get one: it is as young as they. */
-static int
-note_namespaces(rs_session *s, const rs_idmap *holders)
-{
-    Py_ssize_t pos = 0;
-    PyObject *op;
-    while (rs_idmap_next(holders, &pos, &op, NULL)) {
-        int result;
-        PyObject *dict;
-        if ((Py_TYPE(op)->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) {
-            continue;
-        }
-        dict = PyObject_GenericGetDict(op, NULL);
-        if (dict == NULL) {
-            return -1;
-        }
-        result = rs_idmap_set(&s->young, dict, dict);
-        Py_DECREF(dict);
-        if (result < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 int
 rs_redirect_young(rs_session *s)
 {
@@ -311,9 +286,7 @@ rs_redirect_young(rs_session *s)
         }
     }
     adopt_functions(&young);
-    if (reclass(&now, &f.instances) < 0 || note_namespaces(s, &f.holders) < 0 ||
-        note_namespaces(s, &f.instances) < 0 ||
-        rewrite_classes(&planned, &f.classes) < 0) {
+    if (reclass(&now, &f.instances) < 0 || rewrite_classes(&planned, &f.classes) < 0) {
         goto done;
     }
     result = 0;

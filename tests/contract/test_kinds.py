@@ -95,3 +95,20 @@ def test_a_function_never_gets_the_body_of_a_class(live, hold):
     hold(m.f)
     live.update("m", "class f:\n    a = 1\n")
     assert f()() == "old"
+
+
+def test_a_descriptor_that_remembers_its_class_is_no_reason_to_refuse(live):
+    source = """
+        class Field:
+            def __init__(self, n): self.n = n
+            def __set_name__(self, owner, name): self.owner = owner
+            def __get__(self, instance, owner=None): return self.n
+        class K:
+            a = Field({})
+        """
+    m = live.module("m", source.format(1))
+    k = m.K
+    update = live.update("m", source.format(2))
+    assert m.K is k
+    assert k.__dict__["a"].owner is k
+    assert update.warnings == []
