@@ -198,7 +198,10 @@ def reload(arguments):
 
     try:
         update = resoul.reload(
-            arguments["modules"], data=arguments["data"], take=arguments["take"]
+            arguments["modules"],
+            execute="all",  # what a fresh process does
+            data=arguments["data"],
+            take=arguments["take"],
         )
     except resoul.RefusedError as error:
         return {
