@@ -3,9 +3,11 @@
 
 #include "builtins.h"
 #include "changed.h"
+#include "check.h"
 #include "forking.h"
 #include "lock.h"
 #include "maker.h"
+#include "pending.h"
 #include "prepared.h"
 #include "probes.h"
 #include "recorder.h"
@@ -146,11 +148,45 @@ engine_changed_sources(PyObject *engine, PyObject *allowed)
     return rs_changed_sources(rs_state_of(engine), allowed);
 }
 
+PyDoc_STRVAR(pending_doc,
+             "pending()\n--\n\n"
+             "Changes of sources that updates left out: a list of Change.");
+
+static PyObject *
+engine_pending(PyObject *engine, PyObject *ignored)
+{
+    (void)ignored;
+    return rs_pending_list(rs_state_of(engine));
+}
+
+PyDoc_STRVAR(
+    check_doc,
+    "check(modules, *, update, allowed, data, take, delete, base)\n--\n\n"
+    "What reload() with execute='changed' would do, without executing anything.");
+
+static PyObject *
+engine_check(PyObject *engine, PyObject *args, PyObject *kwargs)
+{
+    static const char *const keywords[] = {"modules", "update", "allowed", "data",
+                                           "take",    "delete", "base",    NULL};
+    rs_update_options options = {.only_changed = 1};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$OOOOOO:check",
+                                     (char **)(uintptr_t)keywords, &options.modules,
+                                     &options.update, &options.allowed, &options.data,
+                                     &options.take, &options.del, &options.base)) {
+        return NULL;
+    }
+    return rs_check(engine, rs_state_of(engine), &options);
+}
+
 static PyMethodDef engine_methods[] = {
     {"changed_sources", engine_changed_sources, METH_O, changed_doc},
     {"fork", engine_fork, METH_NOARGS, fork_doc},
     {"prepare", (PyCFunction)(void (*)(void))engine_prepare,
      METH_VARARGS | METH_KEYWORDS, prepare_doc},
+    {"check", (PyCFunction)(void (*)(void))engine_check, METH_VARARGS | METH_KEYWORDS,
+     check_doc},
+    {"pending", engine_pending, METH_NOARGS, pending_doc},
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
      reload_doc},

@@ -1,5 +1,6 @@
 #include "pending.h"
 
+#include "known.h"
 #include "same.h"
 
 int
@@ -87,4 +88,65 @@ rs_pending_remember(rs_session *s)
         }
     }
     return 0;
+}
+
+/* ---- all of it ---- */
+
+/* The module is loaded and the one that the entries are about: borrowed or NULL. */
+static PyObject *
+module_of(const rs_state *st, PyObject *name)
+{
+    int recorded;
+    PyObject *module = PyDict_GetItemWithError(PyImport_GetModuleDict(), name);
+    if (module == NULL || !PyModule_Check(module)) {
+        return NULL;
+    }
+    rs_known_source(st, name, module, &recorded);
+    return recorded ? module : NULL;
+}
+
+static PyObject *
+change_of(rs_state *st, PyObject *name, PyObject *module, PyObject *qualname,
+          PyObject *entry)
+{
+    PyObject *file = PyDict_GetItemWithError(PyModule_GetDict(module),
+                                             st->names.__file__);
+    PyObject *fields, *change = NULL;
+    fields = Py_BuildValue("((OOOsOOO))", name, qualname, PyTuple_GET_ITEM(entry, 0),
+                           "pending", PyTuple_GET_ITEM(entry, 2),
+                           file != NULL ? file : Py_None, PyTuple_GET_ITEM(entry, 1));
+    if (fields != NULL) {
+        change = PyObject_Call(st->Change, fields, NULL);
+        Py_DECREF(fields);
+    }
+    return change;
+}
+
+PyObject *
+rs_pending_list(rs_state *st)
+{
+    Py_ssize_t pos = 0;
+    PyObject *name, *entries, *list = PyList_New(0);
+    PyObject *all = list != NULL ? PyDict_Copy(st->pending) : NULL;
+    while (all != NULL && list != NULL && PyDict_Next(all, &pos, &name, &entries)) {
+        Py_ssize_t at = 0;
+        PyObject *qualname, *entry, *module = module_of(st, name);
+        while (module != NULL && PyDict_Next(entries, &at, &qualname, &entry)) {
+            PyObject *change = change_of(st, name, module, qualname, entry);
+            if (change == NULL || PyList_Append(list, change) < 0) {
+                Py_XDECREF(change);
+                Py_CLEAR(list);
+                break;
+            }
+            Py_DECREF(change);
+        }
+        if (list == NULL || PyErr_Occurred()) {
+            Py_CLEAR(list);
+        }
+    }
+    if (all == NULL) {
+        Py_CLEAR(list);
+    }
+    Py_XDECREF(all);
+    return list;
 }

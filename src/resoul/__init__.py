@@ -25,7 +25,7 @@ from resoul._engine import (
 from resoul._options import Configuration
 from resoul._prepare import Prepared, prepare
 from resoul._rehearse import check
-from resoul._reload import reload
+from resoul._reload import changed, reload
 from resoul._update import Update
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "RefusedError",
     "Update",
     "UpdateError",
+    "changed",
     "check",
     "configure",
     "prepare",

@@ -133,6 +133,17 @@ def reload(
     timeout: float,
     base: dict[str, str | bytes] | None,
 ) -> None: ...
+def check(
+    modules: list[str | ModuleType],
+    *,
+    update: Update,
+    allowed: Callable[[str, ModuleType], bool],
+    data: Callable[[str], str],
+    take: frozenset[str],
+    delete: frozenset[str],
+    base: dict[str, str | bytes] | None,
+) -> None: ...
+def pending() -> list[Change]: ...
 def changed_sources(
     allowed: Callable[[str, ModuleType], bool], /
 ) -> tuple[list[str], list[str]]: ...

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, NoReturn
 
 from resoul import _base, _engine
 from resoul._options import UNSET, Configured
@@ -38,7 +38,7 @@ class ChildError(Exception):
 def check(
     modules: str | ModuleType | Iterable[str | ModuleType] | None = None,
     *,
-    rehearse: Literal[True],
+    rehearse: bool = False,
     execute: str | Configured = UNSET,
     data: str | Configured = UNSET,
     take: str | Iterable[str] = (),
@@ -49,12 +49,18 @@ def check(
 ) -> Update:
     """Find out what a `reload()` with these arguments would do.
 
-    rehearse  True: the whole update is made in a child process (a fork), which reports
-              and ends; hooks run there, too
+    rehearse  False: the sources are read and compared, and nothing is executed. True:
+              the whole update is made in a child process (a fork), which reports and
+              ends; hooks run there, too
 
-    Returns an `Update` whose state is "rehearsed", or raises what `reload()` would
-    raise; `__cause__` then shows the traceback of the original exception. A child that
-    crashes, ends itself or hangs is a PrepareError. In this process nothing changes.
+    Returns an `Update` whose state is "checked": what would run and take new contents,
+    as the sources tell, by the rules of execute="changed". What only executing tells
+    (whether a class can be laid out anew, whether anything raises) is not in it. Raises
+    PrepareError for syntax errors and RefusedError where sources are not known.
+
+    A rehearsal returns an `Update` whose state is "rehearsed", or raises what `reload()`
+    would raise; `__cause__` then shows the traceback of the original exception. A child
+    that crashes, ends itself or hangs is a PrepareError. In this process nothing changes.
 
     The child is a copy of this process that has one thread and ends at once: no
     `atexit` functions run, and what this process has printed is not written twice. But
@@ -62,8 +68,8 @@ def check(
     It is killed after twice `timeout` and 5 s. Raises NotImplementedError where the
     platform can't fork, and UpdateError inside of an update.
     """
-    if rehearse is not True:
-        raise ValueError(f"rehearse={rehearse!r} is not supported, only True")
+    if not isinstance(rehearse, bool):
+        raise TypeError(f"rehearse must be a bool, not {type(rehearse).__name__}")
     request = Request.of(
         modules,
         execute=execute,
@@ -76,6 +82,12 @@ def check(
     )
     update = Update("reload", request.names)
     sys.audit("resoul.check", request.names)
+    if not rehearse:
+        with request.logged(update, "check of the reload"):
+            if request.modules:
+                _compare(request, update)
+        update.state = "checked"
+        return update
     with request.logged(update, "rehearsal of the reload"):
         report = _rehearse(request)
         _fill(update, report["update"])
@@ -83,6 +95,12 @@ def check(
             _raise(report["error"])
         update.state = "rehearsed"
     return update
+
+
+def _compare(request: Request, update: Update) -> None:
+    named = ("allowed", "data", "take", "delete", "base")
+    options = {name: request.options[name] for name in named}
+    _engine.check(request.modules, update=update, **options)
 
 
 # -- in the child ----------------------------------------------------------------------

@@ -143,6 +143,24 @@ class Request:
         warn(update.warnings)
 
 
+def changed(
+    modules: str | ModuleType | Iterable[str | ModuleType] | None = None,
+) -> list[_engine.Change]:
+    """The changes of sources that updates knowingly did not apply.
+
+    modules  a name, a module or an iterable of these; None: all that are loaded
+
+    Returns Change records with the action "pending": data that was kept, statements that
+    never run again. Each stays pending until `take=` names it, the policy takes it, or the
+    source says again what lives.
+    """
+    pending = _engine.pending()
+    if modules is None:
+        return pending
+    names = {_name(module) for module in _modules(modules)}
+    return [change for change in pending if change.module in names]
+
+
 def _changed(allowed: Policy) -> tuple[list[str | ModuleType], list[_engine.Notice]]:
     """Modules with another source than the one that lives, and warnings about others."""
     changed, gone = _engine.changed_sources(allowed)

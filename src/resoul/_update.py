@@ -29,7 +29,7 @@ class Update:
     """One update: what it changed, what it kept and why, and what it cost.
 
     kind        "reload"
-    state       "preparing", "prepared", "committed", "abandoned", "failed" or
+    state       "preparing", "checked", "prepared", "committed", "abandoned", "failed" or
                 "rehearsed": only a committed one has changed anything
     modules     names of the modules that took part, in the order in which they ran
     changes     list of Change, one for each definition, binding or data name
@@ -112,7 +112,12 @@ class Update:
     def _lines(self) -> Iterator[str]:
         yield headline(self)
         yield times(self)
-        for module, changes in _grouped(self.changes):
+        waiting = [change for change in self.changes if change.action == "pending"]
+        if waiting:
+            yield f"{len(waiting)} pending"
+            yield from _branches([_pending_text(change) for change in waiting])
+        told = [change for change in self.changes if change.action != "pending"]
+        for module, changes in _grouped(told):
             yield from _module_lines(module, changes)
         if self.warnings:
             yield _count(len(self.warnings), "warning")
@@ -149,6 +154,11 @@ def notice_text(notice: Notice) -> str:
     place = f"({os.path.basename(notice.filename)}:{notice.lineno})"
     words = (notice.code, name, place if notice.lineno else "")
     return f"{' '.join(word for word in words if word)}: {notice.message}"
+
+
+def _pending_text(change: Change) -> str:
+    place = f"({os.path.basename(change.filename)}:{change.lineno})"
+    return f"{change.module}.{change.qualname} {place}: {change.reason}"
 
 
 def _record(record: Change | Notice | Lagging, fields: Iterable[str]) -> dict[str, Any]:

@@ -124,13 +124,6 @@ def test_no_modules():
     assert resoul.check([], rehearse=True).state == "rehearsed"
 
 
-def test_it_has_to_be_asked_for(m):
-    with pytest.raises(TypeError, match="rehearse"):
-        resoul.check("m")
-    with pytest.raises(ValueError, match="rehearse=False is not supported"):
-        resoul.check("m", rehearse=False)
-
-
 def test_hooks_run_in_the_child_only(live):
     log = live.module("log", "LOG = []\n")
     source = """

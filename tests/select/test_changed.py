@@ -194,3 +194,26 @@ def test_a_hundred_edits_there_and_back(live):
         changed(m)
         assert instance.m() == m.X == 1 + i % 2
         assert m.C.m.__defaults__ == (m.X,)
+
+
+def test_what_is_pending_is_listed(live):
+    m = live.module("m", "X = [1]\nclass C:\n    Y = [1]\n    def f(self): pass")
+    m.X[0] = m.C.Y[0] = 7
+    assert resoul.changed(m) == []
+    live.edit("m", "X = [2]\nclass C:\n    Y = [2]\n    def f(self): pass")
+    update = changed(m)
+    names = {"X", "C.Y"}
+    assert {c.qualname for c in resoul.changed("m")} == names
+    assert {(c.module, c.lineno) for c in resoul.changed()} == {("m", 1), ("m", 3)}
+    assert resoul.changed(["sys"]) == []
+    assert str(update).splitlines()[2] == "2 pending"
+    changed(m, take=["m.C.Y"])
+    assert [c.qualname for c in resoul.changed(m)] == ["X"]
+    changed(m, data="take")
+    assert (resoul.changed(m), m.X, m.C.Y) == ([], [2], [2])
+    live.edit("m", "X = [3]\nclass C:\n    Y = [2]\n    def f(self): pass")
+    m.X[0] = 8
+    changed(m)
+    live.edit("m", "X = [2]\nclass C:\n    Y = [2]\n    def f(self): pass")
+    changed(m)
+    assert resoul.changed(m) == []
