@@ -1,8 +1,12 @@
 #include "still.h"
 
+#include <marshal.h>
+
 #include "fromimports.h"
+#include "lookup.h"
 #include "same.h"
 #include "scope.h"
+#include "select.h"
 
 #define TODO "Prepare the update again."
 
@@ -10,7 +14,10 @@
 typedef struct {
     const rs_unit *unit;
     PyObject *prefix; /* qualified name of a class, or NULL */
-    PyObject *dict, *name, *live;
+    PyObject *dict;   /* NULL: `name` is a qualified name in the module */
+    PyObject *name;
+    PyObject *live; /* the object, or (is_literal) a copy of what it said */
+    int is_literal;
 } binding;
 
 struct rs_still {
@@ -21,7 +28,8 @@ struct rs_still {
 /* ---- noting ---- */
 
 static int
-add(struct rs_still *still, const rs_scope *scope, PyObject *name, PyObject *live)
+add(struct rs_still *still, const rs_scope *scope, PyObject *name, PyObject *live,
+    int is_literal)
 {
     binding *b;
     if (still->used == still->room) {
@@ -37,10 +45,61 @@ add(struct rs_still *still, const rs_scope *scope, PyObject *name, PyObject *liv
     b = &still->bindings[still->used++];
     b->unit = scope->unit;
     b->prefix = Py_XNewRef(scope->prefix);
-    b->dict = Py_NewRef(scope->live);
+    b->dict = Py_XNewRef(scope->live);
     b->name = Py_NewRef(name);
     b->live = Py_NewRef(live);
+    b->is_literal = is_literal;
     return 0;
+}
+
+/* Does it take its new value because the program had not changed the old one? */
+static int
+is_merged(const rs_session *s, const rs_scope *scope, PyObject *qualname)
+{
+    PyObject *full;
+    int named;
+    if (scope->unit->policy != RS_POLICY_MERGE ||
+        rs_select_verdict(scope->unit, qualname) != RS_VERDICT_TAKE) {
+        return 0;
+    }
+    full = PyUnicode_FromFormat("%U.%U", scope->unit->name, qualname);
+    named = full != NULL ? PySet_Contains(s->take, full) : -1;
+    Py_XDECREF(full);
+    return named < 0 ? -1 : !named;
+}
+
+/* A copy of a literal, of new objects; NULL without an exception: it is none. */
+static PyObject *
+copy_literal(PyObject *live)
+{
+    PyObject *copy = NULL,
+             *bytes = PyMarshal_WriteObjectToString(live, Py_MARSHAL_VERSION);
+    if (bytes != NULL) {
+        copy = PyMarshal_ReadObjectFromString(PyBytes_AS_STRING(bytes),
+                                              PyBytes_GET_SIZE(bytes));
+        Py_DECREF(bytes);
+    }
+    if (copy == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        PyErr_Clear(); /* an object of another kind is inside */
+    }
+    return copy;
+}
+
+static int
+note_literal(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live)
+{
+    PyObject *copy = NULL, *qualname = rs_scope_qualname(scope, name);
+    int result = qualname != NULL ? is_merged(s, scope, qualname) : -1;
+    if (result == 1) {
+        copy = copy_literal(live);
+        result = copy == NULL && PyErr_Occurred() ? -1 : 0;
+        if (copy != NULL && rs_same_literal(live, copy)) {
+            result = add(s->still, scope, name, copy, 1);
+        }
+    }
+    Py_XDECREF(copy);
+    Py_XDECREF(qualname);
+    return result;
 }
 
 /* Was `live` chosen because it has that name? */
@@ -64,12 +123,38 @@ note_scope(rs_session *s, const rs_scope *scope)
         if (live == NULL && PyErr_Occurred()) {
             return -1;
         }
-        if (live != NULL && is_matched(s, donor, live) &&
-            add(s->still, scope, name, live) < 0) {
+        if (live == NULL || live == donor) {
+            continue;
+        }
+        if ((is_matched(s, donor, live) && add(s->still, scope, name, live, 0) < 0) ||
+            note_literal(s, scope, name, live) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+static int
+note_unit(rs_session *s, rs_unit *u)
+{
+    rs_scope scope = rs_scope_of_unit(u);
+    int result = note_scope(s, &scope);
+    for (Py_ssize_t i = 0; result == 0 && u->parts && i < u->selection->n_shells; i++) {
+        scope = rs_scope_of_shell(u, &u->selection->shells[i]);
+        if (scope.donor != NULL) {
+            result = note_scope(s, &scope);
+        }
+    }
+    return result;
+}
+
+/* What is found under the qualified name of a definition: it, or what wraps it. */
+static int
+note_pair(rs_session *s, const rs_pair *pair)
+{
+    rs_scope scope = {.unit = pair->unit};
+    PyObject *live = rs_live_definition(pair->unit, pair->qualname);
+    return live != NULL ? add(s->still, &scope, pair->qualname, live, 0) : 0;
 }
 
 int
@@ -82,14 +167,16 @@ rs_still_note(rs_session *s)
         return -1;
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        rs_scope scope = rs_scope_of_unit(&s->units[i]);
-        if (note_scope(s, &scope) < 0) {
+        if (note_unit(s, &s->units[i]) < 0) {
             return -1;
         }
     }
     for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
         const rs_pair *pair = &s->pairs[i];
         rs_scope scope;
+        if (note_pair(s, pair) < 0) {
+            return -1;
+        }
         if (pair->kind != RS_PAIR_CLASS) {
             continue;
         }
@@ -109,7 +196,7 @@ rs_still_forget(rs_session *s)
     s->still = NULL;
     for (Py_ssize_t i = 0; still != NULL && i < still->used; i++) {
         Py_XDECREF(still->bindings[i].prefix);
-        Py_DECREF(still->bindings[i].dict);
+        Py_XDECREF(still->bindings[i].dict);
         Py_DECREF(still->bindings[i].name);
         Py_DECREF(still->bindings[i].live);
     }
@@ -121,13 +208,29 @@ rs_still_forget(rs_session *s)
 
 /* ---- checking ---- */
 
+/* A definition is noted by its name, and by its qualified one. */
+static int
+is_refused(const rs_session *s, const rs_unit *u, PyObject *qualname)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->refusals); i++) {
+        PyObject *reason = PyList_GET_ITEM(s->refusals, i);
+        if (rs_same_text(PyStructSequence_GetItem(reason, 1), u->name) &&
+            rs_same_text(PyStructSequence_GetItem(reason, 2), qualname)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int
 check_binding(rs_session *s, const binding *b)
 {
     rs_scope scope = {.unit = (rs_unit *)(uintptr_t)b->unit, .prefix = b->prefix};
-    PyObject *qualname;
+    PyObject *qualname, *now = b->dict != NULL
+                                   ? PyDict_GetItemWithError(b->dict, b->name)
+                                   : rs_live_definition(b->unit, b->name);
     int result;
-    if (PyDict_GetItemWithError(b->dict, b->name) == b->live) {
+    if (b->is_literal ? rs_same_literal(now, b->live) : now == b->live) {
         return 0;
     }
     if (PyErr_Occurred()) {
@@ -137,8 +240,16 @@ check_binding(rs_session *s, const binding *b)
     if (qualname == NULL) {
         return -1;
     }
+    if (is_refused(s, b->unit, qualname)) {
+        Py_DECREF(qualname);
+        return 0;
+    }
     result = rs_refuse(s, "RSL403", b->unit, qualname, 0, TODO,
-                       "since the update was prepared the name means something else");
+                       b->is_literal
+                           ? "since the update was prepared the program has changed "
+                             "the value that was to be replaced (merge)"
+                           : "since the update was prepared the name means something "
+                             "else");
     Py_DECREF(qualname);
     return result;
 }
