@@ -304,6 +304,26 @@ find_text(rs_session *s, rs_unit *u)
 }
 
 int
+rs_known_guess(rs_session *s, rs_unit *u)
+{
+    PyObject *source = known_part(s, u, SOURCE);
+    if (source == NULL || !PyBytes_Check(source) || u->data == NULL ||
+        known_part(s, u, CODE) == NULL) {
+        return 0;
+    }
+    u->known_text = rs_loader_decode(source);
+    if (u->known_text == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_SyntaxError) &&
+            !PyErr_ExceptionMatches(PyExc_UnicodeError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* not what the import compiled */
+    }
+    u->guessed = u->known_text != NULL;
+    return 0;
+}
+
+int
 rs_known_text(rs_session *s, rs_unit *u, PyObject **text)
 {
     *text = NULL;

@@ -12,7 +12,7 @@
  * Invariants:
  *   Y1  code from a .pyc is believed only if live functions run it: the file may have been
  *       written by another process from a newer source.
- *   Y2  text is believed only if it compiles to known code; where nothing was recorded, if
+ *   Y2  but for rs_known_guess text is believed only if it compiles to known code; where nothing was recorded, if
  *       functions and literals that live agree with it, and the .pyc does not contradict.
  */
 #ifndef RS_KNOWN_H
@@ -31,6 +31,11 @@ int rs_known_remember(rs_state *st, const rs_unit *u, PyObject *text, PyObject *
 /* The text that is live. For units that have been read (loader.h). *text is a new
  * reference; NULL: not known. Fills u->known_text. 0 or -1. */
 int rs_known_text(rs_session *s, rs_unit *u, PyObject **text);
+
+/* The text that the recorder read beside the import, decoded and not yet compared with the
+ * code: whoever uses it does that for the parts that matter (select.c). Fills u->known_text
+ * and sets u->guessed, if there is any. 0 or -1. */
+int rs_known_guess(rs_session *s, rs_unit *u);
 
 /* Its code as a whole, with the code objects that live. New reference; NULL without an
  * exception: not known. */

@@ -225,7 +225,7 @@ select_unit(rs_session *s, rs_unit *u, int judge)
         goto done;
     }
     sel->annotated = c.annotated;
-    result = judge ? 0 : rs_unit_compile(s, u);
+    result = judge ? 1 : rs_unit_compile(s, u, &w);
     u->parts = !judge;
 done:
     Py_XDECREF(w.old_nodes);
@@ -238,7 +238,7 @@ done:
 
 /* 1: both texts are known; 0: refused; -1. */
 static int
-check_texts(rs_session *s, rs_unit *u)
+check_texts(rs_session *s, rs_unit *u, int may_guess)
 {
     PyObject *known;
     const char *found = NULL;
@@ -247,7 +247,8 @@ check_texts(rs_session *s, rs_unit *u)
     } else if (u->own_compile) {
         found = "the loader of this module compiles sources in its own way";
     } else {
-        if (rs_known_text(s, u, &known) < 0) {
+        if ((may_guess && rs_known_guess(s, u) < 0) ||
+            rs_known_text(s, u, &known) < 0) {
             return -1;
         }
         found = known == NULL ? "the source that lives is not known: the module was "
@@ -269,7 +270,7 @@ int
 rs_select(rs_session *s)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (check_texts(s, &s->units[i]) < 0) {
+        if (check_texts(s, &s->units[i], 1) < 0) {
             return -1;
         }
     }
@@ -277,8 +278,23 @@ rs_select(rs_session *s)
         return 0;
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (select_unit(s, &s->units[i], 0) < 0) {
-            return rs_prepare_error(s, &s->units[i]);
+        rs_unit *u = &s->units[i];
+        Py_ssize_t notices = PyList_GET_SIZE(s->notices);
+        int result = select_unit(s, u, 0);
+        if (result == 0) { /* the recorded text is of another time: look closer */
+            rs_selection_clear(u);
+            Py_CLEAR(u->known_text);
+            u->guessed = 0;
+            result = PyList_SetSlice(s->notices, notices, PY_SSIZE_T_MAX, NULL) < 0
+                         ? -1
+                         : check_texts(s, u, 0);
+            if (result == 0) {
+                continue;
+            }
+            result = result < 0 ? -1 : select_unit(s, u, 0);
+        }
+        if (result < 0) {
+            return rs_prepare_error(s, u);
         }
         rs_session_breathe(s);
     }

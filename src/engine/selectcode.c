@@ -178,11 +178,10 @@ rs_select_move_of(const rs_unit *u, int line)
     return found >= 0 ? &u->selection->moves[found] : NULL;
 }
 
-/* Old pieces in statements that did not change live on. */
-static int
-keep_pieces(rs_session *s, rs_unit *u)
+/* The code objects of functions that live, as far as they are known: a new list. */
+static PyObject *
+live_pieces(rs_session *s, rs_unit *u)
 {
-    rs_selection *sel = u->selection;
     int result = 0;
     PyObject *flat = PyList_New(0), *olds = rs_known_pieces(s, u);
     for (Py_ssize_t i = 0;
@@ -193,9 +192,19 @@ keep_pieces(rs_session *s, rs_unit *u)
                      ? PyList_Append(flat, piece)
                      : collect_pieces(piece, flat);
     }
-    if (olds == NULL || flat == NULL) {
-        result = -1;
+    if (olds == NULL || result < 0) {
+        Py_CLEAR(flat);
     }
+    Py_XDECREF(olds);
+    return flat;
+}
+
+/* Old pieces in statements that did not change live on. */
+static int
+keep_pieces(rs_unit *u, PyObject *flat)
+{
+    rs_selection *sel = u->selection;
+    int result = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(flat); i++) {
         PyObject *piece = PyList_GET_ITEM(flat, i);
         if (is_between(sel, RS_CODE(piece)->co_firstlineno) >= 0) {
@@ -203,38 +212,101 @@ keep_pieces(rs_session *s, rs_unit *u)
         }
     }
     sel->kept_pieces = PyList_GET_SIZE(sel->pieces);
-    Py_XDECREF(olds);
-    Py_XDECREF(flat);
+    return result;
+}
+
+/* ---- is the recorded text what lives? ---- */
+
+static int
+is_lambda(PyObject *code)
+{
+    return PyUnicode_READ_CHAR(RS_CODE(code)->co_name, 0) == '<';
+}
+
+/* The chunk of the old source that has the line, or NULL. */
+static const rs_cut_chunk *
+chunk_at(const rs_cut *cut, int line)
+{
+    Py_ssize_t low = 0, high = cut->count;
+    while (low < high) {
+        Py_ssize_t middle = (low + high) / 2;
+        if (cut->at[middle].last_line < line) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < cut->count && cut->at[low].line <= line ? &cut->at[low] : NULL;
+}
+
+/* Functions that live stand where the text has their names, and those that changed are in
+ * the text as they live. A text of another time would have to be the same but for data. 1,
+ * 0, -1. */
+static int
+text_fits(const rs_cut *olds, PyObject *old_code, PyObject *flat)
+{
+    int result = 1;
+    PyObject *real = PySet_New(flat), *changed = PyList_New(0);
+    if (real == NULL || changed == NULL || collect_pieces(old_code, changed) < 0) {
+        result = -1;
+    }
+    for (Py_ssize_t i = 0; result == 1 && i < PyList_GET_SIZE(changed); i++) {
+        result = PySet_Contains(real, PyList_GET_ITEM(changed, i));
+    }
+    for (Py_ssize_t i = 0; result == 1 && i < PyList_GET_SIZE(flat); i++) {
+        PyObject *code = PyList_GET_ITEM(flat, i);
+        const rs_cut_chunk *chunk = chunk_at(olds, RS_CODE(code)->co_firstlineno);
+        if (chunk == NULL) {
+            result = 0;
+        } else if (!is_lambda(code)) {
+            Py_ssize_t found = PyUnicode_Find(chunk->text, RS_CODE(code)->co_name, 0,
+                                              PY_SSIZE_T_MAX, 1);
+            result = found == -2 ? -1 : found >= 0;
+        }
+    }
+    Py_XDECREF(real);
+    Py_XDECREF(changed);
     return result;
 }
 
 int
-rs_unit_compile(rs_session *s, rs_unit *u)
+rs_unit_compile(rs_session *s, rs_unit *u, const rs_unit_work *w)
 {
     rs_selection *sel = u->selection;
-    PyObject *old_code, *pieces;
+    int result = -1;
+    /* owned */
+    PyObject *old_code = NULL, *pieces = NULL, *flat = live_pieces(s, u);
+
     qsort(sel->moves, (size_t)sel->n_moves, sizeof(sel->moves[0]), by_first);
-    if (sort_by_line(sel->old_body) < 0 || sort_by_line(sel->new_body) < 0 ||
-        sort_by_line(sel->effects) < 0 || keep_pieces(s, u) < 0) {
-        return -1;
+    if (flat == NULL || sort_by_line(sel->old_body) < 0 ||
+        sort_by_line(sel->new_body) < 0 || sort_by_line(sel->effects) < 0 ||
+        keep_pieces(u, flat) < 0) {
+        goto done;
     }
     old_code = rs_ast_compile(sel->old_body, u->path, sel->flags);
-    pieces = old_code != NULL ? rs_known_pieces(s, u) : NULL;
-    u->known_code = pieces != NULL ? rs_graft(old_code, pieces) : NULL;
-    Py_XDECREF(old_code);
-    Py_XDECREF(pieces);
-    if (u->known_code == NULL) {
-        return -1;
+    pieces = old_code != NULL ? PyList_AsTuple(flat) : NULL;
+    result = pieces != NULL && u->guessed ? text_fits(&w->olds, old_code, flat) : 1;
+    if (pieces == NULL || result <= 0) {
+        result = pieces == NULL ? -1 : result;
+        goto done;
     }
-    u->code = rs_ast_compile(sel->new_body, u->path, sel->flags);
+    result = -1;
+    u->known_code = rs_graft(old_code, pieces);
+    u->code = u->known_code != NULL ? rs_ast_compile(sel->new_body, u->path, sel->flags)
+                                    : NULL;
     if (u->code == NULL || collect_pieces(u->code, sel->pieces) < 0) {
-        return -1;
+        goto done;
     }
     if (PyList_GET_SIZE(sel->effects) > 0) {
         u->effects = rs_ast_compile(sel->effects, u->path, sel->flags);
         if (u->effects == NULL || collect_pieces(u->effects, sel->pieces) < 0) {
-            return -1;
+            goto done;
         }
     }
-    return 0;
+    result = 1;
+done:
+    Py_XDECREF(flat);
+    Py_XDECREF(old_code);
+    Py_XDECREF(pieces);
+    return result;
 }

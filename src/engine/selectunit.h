@@ -27,7 +27,8 @@ int rs_unit_collect(rs_unit_work *w, rs_selection *sel);
 int rs_unit_look_again(rs_selecting *c, rs_unit_work *w);
 /* RSL611: do unchanged statements use what changed? 0 or -1. */
 int rs_unit_warn(rs_selecting *c, rs_unit_work *w);
-/* selectcode.c. u->code, u->known_code, u->effects and the pieces. 0 or -1. */
-int rs_unit_compile(rs_session *s, rs_unit *u);
+/* selectcode.c. u->code, u->known_code, u->effects and the pieces. 1: done; 0: u->known_text
+ * is not what lives; -1. */
+int rs_unit_compile(rs_session *s, rs_unit *u, const rs_unit_work *w);
 
 #endif

@@ -41,6 +41,7 @@ typedef struct {
     PyObject *effects;        /* code that runs in `live` after the commit, or NULL */
     PyObject *known_text;     /* that source, or NULL: not known, or nobody asked */
     rs_selection *selection;  /* select.h; NULL: nobody compared the sources */
+    int guessed;              /* known_text is not verified yet (known.h) */
     int parts;                /* only what is selected runs, not the whole body */
     PyObject *scratch_module; /* a module object with the real __name__ */
     PyObject *scratch;        /* its dict */

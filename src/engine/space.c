@@ -139,6 +139,36 @@ map_type_params(rs_session *s, PyObject *self, PyObject *live)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* As when a class is made: descriptors learn their names. */
+static int
+set_names(rs_session *s, PyObject *self, PyObject *live)
+{
+    int result = 0;
+    Py_ssize_t pos = 0;
+    PyObject *name, *value, *items = PyDict_Copy(self);
+    while (result == 0 && items != NULL && PyDict_Next(items, &pos, &name, &value)) {
+        PyObject *method, *done;
+        if (!PyUnicode_CheckExact(name) || rs_class_get(RS_TYPE(live), name) == value) {
+            continue;
+        }
+        method = PyObject_GetAttr((PyObject *)Py_TYPE(value),
+                                  s->st->names.__set_name__);
+        if (method == NULL) {
+            result = PyErr_ExceptionMatches(PyExc_AttributeError) ? 0 : -1;
+            if (result == 0) {
+                PyErr_Clear();
+            }
+            continue;
+        }
+        done = PyObject_CallFunctionObjArgs(method, value, live, name, NULL);
+        result = done != NULL ? 0 : -1;
+        Py_XDECREF(method);
+        Py_XDECREF(done);
+    }
+    Py_XDECREF(items);
+    return items == NULL ? -1 : result;
+}
+
 /* Leaves what the statements bound. */
 static int
 clean(rs_session *s, rs_select_shell *shell, PyObject *self)
@@ -205,7 +235,8 @@ rs_space_build(rs_session *s, rs_select_shell *shell, PyObject *args)
     }
     Py_XDECREF(kwargs);
     Py_XDECREF(own);
-    if (result != NULL && clean(s, shell, self) < 0) {
+    if (result != NULL &&
+        (clean(s, shell, self) < 0 || set_names(s, self, shell->live) < 0)) {
         Py_CLEAR(result);
     }
     if (result != NULL) {

@@ -217,3 +217,19 @@ def test_what_is_pending_is_listed(live):
     live.edit("m", "X = [2]\nclass C:\n    Y = [2]\n    def f(self): pass")
     changed(m)
     assert resoul.changed(m) == []
+
+
+def test_new_descriptors_learn_their_names(live):
+    text = """
+    class Field:
+        def __init__(self, default): self.default = default
+        def __set_name__(self, owner, name): self.name = owner.__name__ + "." + name
+        def __get__(self, instance, owner): return self.name, self.default
+    class C:
+        a = Field({})
+        b = Field(1)
+    """
+    m = live.module("m", text.format(1))
+    live.edit("m", text.format(2))
+    changed(m, data="take")
+    assert (m.C.a, m.C.b) == (("C.a", 2), ("C.b", 1))
