@@ -5,6 +5,7 @@
 # VENV    where its environment and build folder live (default: .venv)
 # ONLY    some of the matrix' interpreters: make matrix ONLY="3.14 3.15d"
 # MATRIX  1: make mutants on the matrix' interpreters
+# BENCH   options of benchmarks/bench.py: make bench BENCH="--rounds 3"
 # N       which mutants (default: all 28)
 # TESTS   what pytest runs: files, node ids, options (default: everything)
 
@@ -17,13 +18,13 @@ venv := $(abspath $(VENV))
 python := $(venv)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test wheel lint format matrix asan mutants clean
+.PHONY: help build demo test bench compare wheel lint format matrix asan mutants clean
 
 help:  ## show this list
 	@echo 'targets:'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
 	    while IFS='|' read -r name what; do printf '  %-9s %s\n' $$name "$$what"; done
-	@echo 'variables: PYTHON VENV TESTS ONLY MATRIX N (see the top of the Makefile)'
+	@echo 'variables: PYTHON VENV TESTS BENCH ONLY MATRIX N (see the top of the Makefile)'
 
 build:  ## compile and install into VENV (incremental)
 	@tools/make_venv '$(venv)' '$(PYTHON)' build
@@ -35,6 +36,23 @@ demo: build  ## the game server of examples/arena, updated while bots play
 test: build  ## run the test suite in VENV
 	@tools/make_venv '$(venv)' '$(PYTHON)' test
 	$(python) -m pytest $(TESTS)
+
+# What users get: a wheel, in an environment of its own (VENV-bench) beside the tools that
+# resoul is compared with. Made again when the engine or the requirements have changed.
+bench_python := $(venv)-bench/bin/python
+bench_ready := $(venv)-bench/.ready
+$(bench_ready): benchmarks/requirements.txt pyproject.toml meson.build $(shell find src -name '*.[chi]' -o -name '*.py' -o -name 'meson.build')
+	@tools/make_venv '$(venv)' '$(PYTHON)'
+	@test -x '$(bench_python)' || $(python) -m venv '$(venv)-bench'
+	$(bench_python) -m pip install -q -q --disable-pip-version-check -r benchmarks/requirements.txt
+	$(bench_python) -m pip install -q -q --disable-pip-version-check --no-deps --force-reinstall .
+	@touch '$@'
+
+bench: $(bench_ready)  ## measure against importlib, IPython, jurigged; BENCH="--rounds 3"
+	$(bench_python) benchmarks/bench.py $(BENCH)
+
+compare: $(bench_ready)  ## run every case of the comparison and write its table
+	$(bench_python) benchmarks/compare.py
 
 # In a folder of its own and without our environment: what a user's install does.
 wheel:  ## sdist, from it a wheel, and tools/smoke.py in a fresh environment
@@ -72,5 +90,5 @@ matrix:  ## run it on every supported interpreter (host and chroot, debug, JIT)
 	@ONLY='$(ONLY)' TESTS='$(TESTS)' tools/matrix.sh
 
 clean:  ## remove what the targets made (VENV with its build folder, caches)
-	rm -rf $(foreach one,'' -asan -mutants -wheel,'$(venv)'$(one) '$(venv)'$(one).lock) '$(venv)-wheel.log' build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(foreach one,'' -asan -bench -mutants -wheel,'$(venv)'$(one) '$(venv)'$(one).lock) '$(venv)-wheel.log' build dist .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
