@@ -4,7 +4,7 @@ Every measurement runs in a fresh process. All scenarios have a turn in each rou
 another order each time, so that what else the machine does meets all of them; medians
 over the rounds are compared. Writes results.json and reload.svg, and prints the tables.
 
-    bench.py [--rounds N] [--only PREFIX] [--out FOLDER] [--no-counts]
+    bench.py [--rounds N] [--only PREFIX,...] [--out FOLDER] [--no-counts]
 """
 
 import argparse
@@ -171,7 +171,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
-    parser.add_argument("--only", default="", help="scenarios that start so")
+    parser.add_argument(
+        "--only", default="", help="scenarios that start so, or so: A,B"
+    )
     parser.add_argument("--no-counts", action="store_true", help="no valgrind")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
@@ -187,7 +189,7 @@ def main() -> None:
         wanted = {
             name: arguments
             for name, arguments in scenarios(folder).items()
-            if name.startswith(options.only)
+            if name.startswith(tuple(options.only.split(",")))
         }
         runs = run_rounds(wanted, options.rounds, options.seed)
         counts = {}

@@ -94,7 +94,7 @@ def reload(
             only = number
         text = workloads.source(shape, tag, only)
         compiles.append(
-            timed(lambda text=text: compile(text, "measured.py", "exec"))[0]
+            timed(lambda text=text: compile(text, "measured.py", "exec"))[1]
         )
         folder.write("measured", text)
         gc.collect()
