@@ -1,6 +1,7 @@
 #include "abstract.h"
 
 #include "same.h"
+#include "select.h"
 
 static int value_is_abstract(const rs_session *s, PyObject *value, int depth);
 
@@ -44,11 +45,55 @@ value_is_abstract(const rs_session *s, PyObject *value, int depth)
     return 0;
 }
 
+/* The unit and the shell of a class of which parts ran, or NULL. */
+static const rs_select_shell *
+shell_of(const rs_session *s, PyTypeObject *type, const rs_unit **unit)
+{
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        const rs_unit *u = &s->units[i];
+        for (Py_ssize_t k = 0; u->parts && k < u->selection->n_shells; k++) {
+            if (u->selection->shells[k].live == (PyObject *)type) {
+                *unit = u;
+                return &u->selection->shells[k];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* What `name` will be in a class of which parts ran. Borrowed, or NULL. */
+static PyObject *
+future_part(const rs_unit *u, const rs_select_shell *shell, PyObject *name)
+{
+    PyObject *value = shell->space != NULL ? PyDict_GetItemWithError(shell->space, name)
+                                           : NULL;
+    PyObject *qualname;
+    if (value != NULL) {
+        return value;
+    }
+    value = rs_class_get(RS_TYPE(shell->live), name);
+    qualname = PyUnicode_FromFormat("%U.%U", shell->qualname, name);
+    if (qualname == NULL) {
+        PyErr_Clear(); /* out of memory: the next allocation says so */
+        return value;
+    }
+    if (rs_select_is_gone(u, qualname)) { /* lives on, but has no say in this */
+        value = NULL;
+    }
+    Py_DECREF(qualname);
+    return value;
+}
+
 /* What `name` will be in `type` after the update (borrowed), or NULL. */
 static PyObject *
 future_value(const rs_session *s, PyTypeObject *type, PyObject *name)
 {
     PyObject *donor = rs_idmap_get(&s->claimed, type);
+    const rs_unit *u = NULL;
+    const rs_select_shell *shell = shell_of(s, type, &u);
+    if (shell != NULL) {
+        return future_part(u, shell, name);
+    }
     if (donor != NULL && PyType_Check(donor)) {
         /* what is gone from the source lives on, but has no say in this */
         return rs_class_get(RS_TYPE(donor), name);
@@ -166,24 +211,14 @@ rs_abstract_plan(rs_session *s, const rs_scope *scope, int *changed)
     return own_changed ? plan_subclasses(s, scope->live_type, after, 0) : 0;
 }
 
-/* Names that are abstract in the class as it will be: a set, or NULL. */
+/* Names that may be abstract in the class as it will be: a set, or NULL. */
 static PyObject *
-future_set(rs_session *s, const rs_scope *scope, PyObject *before)
+candidates(const rs_scope *scope, PyObject *before)
 {
     Py_ssize_t pos = 0;
-    PyObject *name, *value, *set = PySet_New(before);
-    while (set != NULL && PyDict_Next(scope->donor, &pos, &name, &value)) {
-        int result = 0;
-        if (PyUnicode_CheckExact(name)) {
-            PyObject *live = rs_session_live(s, value);
-            result = value_is_abstract(s, value, 0)
-                         ? PySet_Add(set, name)
-                         : (value == live &&
-                                    PyDict_GetItemWithError(scope->live, name) == value
-                                ? 0
-                                : PySet_Discard(set, name));
-        }
-        if (result < 0) {
+    PyObject *name, *set = PySet_New(before);
+    while (set != NULL && PyDict_Next(scope->donor, &pos, &name, NULL)) {
+        if (PyUnicode_CheckExact(name) && PySet_Add(set, name) < 0) {
             Py_CLEAR(set);
         }
     }
@@ -193,14 +228,19 @@ future_set(rs_session *s, const rs_scope *scope, PyObject *before)
 int
 rs_abstract_plan_parts(rs_session *s, const rs_scope *scope, int *changed)
 {
-    PyObject *key = s->st->names.__abstractmethods__, *set, *after;
+    PyObject *key = s->st->names.__abstractmethods__;
     PyObject *before = PyDict_GetItemWithError(scope->live, key);
+    PyObject *after = NULL, *names, *set = PySet_New(NULL);
     int result = 0;
     if (before == NULL || !PyFrozenSet_CheckExact(before)) {
+        Py_XDECREF(set);
         return PyErr_Occurred() ? -1 : 0;
     }
-    set = future_set(s, scope, before);
-    after = set != NULL ? PyFrozenSet_New(set) : NULL;
+    names = candidates(scope, before);
+    if (set != NULL && names != NULL &&
+        add_abstract(s, scope->live_type, names, set) == 0) {
+        after = PyFrozenSet_New(set);
+    }
     if (after == NULL) {
         result = -1;
     } else if (!rs_same_literal(before, after)) {
@@ -209,6 +249,7 @@ rs_abstract_plan_parts(rs_session *s, const rs_scope *scope, int *changed)
                      ? -1
                      : plan_subclasses(s, scope->live_type, after, 0);
     }
+    Py_XDECREF(names);
     Py_XDECREF(set);
     Py_XDECREF(after);
     return result;

@@ -51,6 +51,9 @@ move_unit(rs_session *s, rs_unit *u)
 {
     const rs_selection *sel = u->selection;
     int any = 0;
+    for (Py_ssize_t i = 0; i < sel->n_moves; i++) {
+        any |= sel->moves[i].delta != 0;
+    }
     for (Py_ssize_t i = 0; i < sel->kept_pieces; i++) {
         PyObject *code = PyList_GET_ITEM(sel->pieces, i);
         const rs_select_move *move = rs_select_move_of(u,
@@ -58,7 +61,6 @@ move_unit(rs_session *s, rs_unit *u)
         if (move == NULL || move->delta == 0) {
             continue;
         }
-        any = 1;
         if (rs_plan_lines(&s->journal, code, move->delta) < 0 ||
             rs_change(s, u, RS_CODE(code)->co_qualname, "function", "moved",
                       RS_CODE(code)->co_firstlineno + move->delta, NULL) < 0) {

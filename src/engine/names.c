@@ -505,6 +505,14 @@ rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *li
     return result;
 }
 
+/* The function that computes annotations (3.14). */
+static int
+is_annotate(const rs_session *s, PyObject *name)
+{
+    return rs_same_text(name, s->st->names.__annotate__) ||
+           rs_text_equals(name, "__annotate_func__");
+}
+
 int
 rs_names_plan_gone(rs_session *s, const rs_scope *scope)
 {
@@ -530,7 +538,7 @@ rs_names_plan_gone(rs_session *s, const rs_scope *scope)
         } else if (gone && rs_same_text(name, s->st->names.__doc__)) {
             result = rs_names_set(s, scope, name, Py_None);
         } else if (gone && rs_scope_is_special(scope, name) &&
-                   !PyFunction_Check(live)) {
+                   (!PyFunction_Check(live) || is_annotate(s, name))) {
             result = scope->live_type == NULL ? 0 : rs_names_set(s, scope, name, NULL);
         } else if (gone) {
             result = rs_names_drop(s, scope, name, live);

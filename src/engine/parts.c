@@ -1,5 +1,6 @@
 #include "parts.h"
 
+#include "leaks.h"
 #include "lookup.h"
 #include "same.h"
 #include "scope.h"
@@ -277,7 +278,10 @@ rs_parts_begin(rs_session *s, rs_unit *u)
     if (set_getattr(s, u) < 0) {
         return -1;
     }
-    return u->selection->runs ? stand_in_for(s, u, u->code, 0) : 0;
+    if (!u->selection->runs) {
+        return 0;
+    }
+    return rs_leaks_see_names(s, u->live) < 0 ? -1 : stand_in_for(s, u, u->code, 0);
 }
 
 static int

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include "class.h"
+#include "copied.h"
 #include "data.h"
 #include "function.h"
 #include "imports.h"
@@ -72,8 +73,8 @@ rs_plan_make(rs_session *s)
 {
     if (start_again(s) < 0 || rs_names_check_options(s) < 0 || rs_class_plan(s) < 0 ||
         rs_names_plan_modules(s) < 0 || rs_function_plan(s) < 0 ||
-        rs_rewrap_plan(s) < 0 || rs_data_plan_bodies(s) < 0 || rs_moves_plan(s) < 0 ||
-        rs_pending_report(s) < 0 || refuse_if_needed(s) < 0) {
+        rs_copied_plan(s) < 0 || rs_rewrap_plan(s) < 0 || rs_data_plan_bodies(s) < 0 ||
+        rs_moves_plan(s) < 0 || rs_pending_report(s) < 0 || refuse_if_needed(s) < 0) {
         return -1;
     }
     rs_session_breathe(s);

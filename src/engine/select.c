@@ -157,6 +157,7 @@ select_annotations(rs_selecting *c, rs_selection *sel)
     if (nodes == NULL) {
         return -1;
     }
+    result = rs_select_annotations_go(c, nodes);
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(nodes); i++) {
         PyObject *node = PyList_GET_ITEM(nodes, i);
         if (rs_ast_is(node, "AnnAssign")) {

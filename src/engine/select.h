@@ -31,6 +31,7 @@ typedef struct {
     PyObject *keeps; /* set of parameters whose live default values stay, or NULL */
     PyObject *donor; /* the function, as soon as it was made */
     int inner;       /* only its code is new: decorators don't run */
+    int apart;       /* one more of its name: it is none of those that live */
     int annotations; /* the live annotations stay */
     int line;
 } rs_select_def;

@@ -33,6 +33,21 @@ same_statement(PyObject *a, PyObject *b)
     return same_parts(a, b, parts);
 }
 
+/* typing.NamedTuple made it out of a class that nobody keeps. */
+static int
+is_namedtuple(PyTypeObject *type)
+{
+    return PyType_IsSubtype(type, &PyTuple_Type) &&
+           PyDict_GetItemString(rs_class_dict(type), "_field_defaults") != NULL;
+}
+
+/* A protocol knows the names of all its members. */
+static int
+is_protocol(PyTypeObject *type)
+{
+    return PyDict_GetItemString(rs_class_dict(type), "_is_protocol") == Py_True;
+}
+
 /* Is there somebody who is told when a class is made: a decorator, a metaclass, an
  * __init_subclass__? */
 static int
@@ -42,7 +57,8 @@ has_listeners(const rs_selecting *c, PyTypeObject *type, PyObject *node)
     if (decorators == NULL) {
         return -1;
     }
-    if (PyList_GET_SIZE(decorators) > 0 || Py_TYPE(type) != &PyType_Type) {
+    if (PyList_GET_SIZE(decorators) > 0 || Py_TYPE(type) != &PyType_Type ||
+        is_namedtuple(type)) {
         return 1;
     }
     for (Py_ssize_t i = 1; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
@@ -130,6 +146,9 @@ wants_listeners(const rs_selecting *c, const rs_statement_pair *pair, int listen
         return -1;
     }
     special = rs_is_dunder(name);
+    if ((pair->old_node == NULL || pair->new_node == NULL) && is_protocol(c->type)) {
+        return 1;
+    }
     if (pair->old_node != NULL && pair->new_node != NULL) {
         int alike = rs_pairing_same_decorators(pair->old_node, pair->new_node);
         if (alike != 0) {
@@ -205,18 +224,41 @@ static int
 is_chained(const rs_pairing *pairing, const rs_statement_pair *pair)
 {
     PyObject *name;
-    if (pair->new_node == NULL || !rs_is_function_node(pair->new_node) || pair->same ||
-        (pair->old_node != NULL &&
+    PyObject *node = pair->new_node != NULL ? pair->new_node : pair->old_node;
+    if (!rs_is_function_node(node) || pair->same ||
+        (pair->old_node != NULL && pair->new_node != NULL &&
          rs_pairing_same_decorators(pair->old_node, pair->new_node) == 1)) {
         return 0;
     }
-    name = rs_ast_get(pair->new_node, "name");
+    name = rs_ast_get(node, "name");
     for (Py_ssize_t i = 0; i < pairing->count; i++) {
         PyObject *other = pairing->at[i].new_node;
-        if (other != NULL && other != pair->new_node && rs_is_function_node(other) &&
+        if (other != NULL && other != node && rs_is_function_node(other) &&
             rs_same_text(rs_ast_get(other, "name"), name)) {
             return 1;
         }
+    }
+    return 0;
+}
+
+/* Do the assignments stand in another order, which gives fields and members theirs? */
+static int
+has_other_order(const rs_pairing *pairing)
+{
+    int last = 0;
+    for (Py_ssize_t i = 0; i < pairing->count; i++) {
+        const rs_statement_pair *pair = &pairing->at[i];
+        int line;
+        if (pair->old_node == NULL || pair->new_node == NULL ||
+            (!rs_ast_is(pair->new_node, "Assign") &&
+             !rs_ast_is(pair->new_node, "AnnAssign"))) {
+            continue;
+        }
+        line = rs_ast_line(pair->old_node);
+        if (line < last) {
+            return 1;
+        }
+        last = line;
     }
     return 0;
 }
@@ -342,6 +384,11 @@ hollow_out(PyObject *node, PyObject *body, int shell)
 {
     int result = PyObject_SetAttrString(node, "body", body);
     static const char *const parts[] = {"decorator_list", "bases", "keywords", NULL};
+    if (shell && result == 0) { /* a class begins where its first decorator stands */
+        PyObject *line = PyLong_FromLong(rs_ast_line(node));
+        result = line != NULL ? PyObject_SetAttrString(node, "lineno", line) : -1;
+        Py_XDECREF(line);
+    }
     for (int i = 0; shell && result == 0 && parts[i] != NULL; i++) {
         PyObject *empty = PyList_New(0);
         result = empty != NULL ? PyObject_SetAttrString(node, parts[i], empty) : -1;
@@ -413,6 +460,7 @@ run_parts(rs_selecting *c, rs_selecting *inner, PyObject *old_node, PyObject *ne
     PyObject *olds = rs_ast_list(old_node, "body");
     PyObject *news = olds != NULL ? rs_ast_list(new_node, "body") : NULL;
     PyObject *attributes = news != NULL ? static_attributes(news) : NULL;
+    Py_ssize_t gone = PySet_GET_SIZE(c->sel->gone);
     rs_select_shell *shell;
     int result;
     if (attributes == NULL) {
@@ -420,12 +468,13 @@ run_parts(rs_selecting *c, rs_selecting *inner, PyObject *old_node, PyObject *ne
     }
     if (select_doc(inner, olds, news) < 0 ||
         rs_select_statements(inner, olds, news) < 0 ||
-        (inner->annotated && add_annotations(inner->new_body, news) < 0)) {
+        (inner->annotated && (add_annotations(inner->new_body, news) < 0 ||
+                              rs_select_annotations_go(inner, news) < 0))) {
         Py_DECREF(attributes);
         return -1;
     }
     if (PyList_GET_SIZE(inner->new_body) == 0 &&
-        PyList_GET_SIZE(inner->old_body) == 0) {
+        PyList_GET_SIZE(inner->old_body) == 0 && PySet_GET_SIZE(c->sel->gone) == gone) {
         Py_DECREF(attributes);
         return 0;
     }
@@ -479,6 +528,9 @@ choose(rs_selecting *c, const rs_selecting *inner, PyObject *old_node,
     if (listeners < 0) {
         return -1;
     }
+    if (whole == 0 && listeners) {
+        whole = has_other_order(pairing);
+    }
     for (Py_ssize_t i = 0; whole == 0 && i < pairing->count; i++) {
         rs_selecting scope = *inner;
         whole = asks_for_whole(&scope, &pairing->at[i], listeners);
@@ -487,6 +539,14 @@ choose(rs_selecting *c, const rs_selecting *inner, PyObject *old_node,
         }
     }
     return whole;
+}
+
+/* Nothing of the class runs: its first line, which it knows, moves. */
+static int
+move_header(rs_selecting *c, PyObject *old_node, PyObject *new_node)
+{
+    int first = rs_ast_line(old_node);
+    return rs_select_moved(c->sel, first, first, rs_ast_line(new_node) - first);
 }
 
 int
@@ -552,6 +612,9 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
         result = whole < 0 ? -1 : run_whole(c, old_node, new_node, &inner, &pairing);
     } else {
         result = run_parts(c, &inner, old_node, new_node);
+        if (result == 0 && PyList_GET_SIZE(new_body) == 0) {
+            result = move_header(c, old_node, new_node);
+        }
     }
 done:
     rs_pairing_clear(&pairing);

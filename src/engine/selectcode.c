@@ -5,6 +5,7 @@
 
 #include "graft.h"
 #include "known.h"
+#include "roles.h"
 #include "same.h"
 
 /* ---- imports from __future__ ---- */
@@ -128,6 +129,13 @@ sort_by_line(PyObject *list)
     return 0;
 }
 
+/* A function's code, not that of a class body or of a scope of type parameters. */
+static int
+is_piece(PyObject *code)
+{
+    return (RS_CODE(code)->co_flags & CO_OPTIMIZED) != 0 && !rs_is_type_scope(code);
+}
+
 /* Code objects of functions at any place outside of functions: what can live. */
 static int
 collect_pieces(PyObject *code, PyObject *list)
@@ -138,12 +146,8 @@ collect_pieces(PyObject *code, PyObject *list)
         if (!PyCode_Check(inner)) {
             continue;
         }
-        if ((RS_CODE(inner)->co_flags & CO_OPTIMIZED) != 0 &&
-            PyList_Append(list, inner) < 0) {
-            return -1;
-        }
-        if ((RS_CODE(inner)->co_flags & CO_OPTIMIZED) == 0 &&
-            collect_pieces(inner, list) < 0) {
+        if (is_piece(inner) ? PyList_Append(list, inner) < 0
+                            : collect_pieces(inner, list) < 0) {
             return -1;
         }
     }
@@ -188,9 +192,8 @@ live_pieces(rs_session *s, rs_unit *u)
          result == 0 && olds != NULL && flat != NULL && i < PyTuple_GET_SIZE(olds);
          i++) {
         PyObject *piece = PyTuple_GET_ITEM(olds, i);
-        result = (RS_CODE(piece)->co_flags & CO_OPTIMIZED) != 0
-                     ? PyList_Append(flat, piece)
-                     : collect_pieces(piece, flat);
+        result = is_piece(piece) ? PyList_Append(flat, piece)
+                                 : collect_pieces(piece, flat);
     }
     if (olds == NULL || result < 0) {
         Py_CLEAR(flat);
@@ -270,7 +273,7 @@ text_fits(const rs_cut *olds, PyObject *old_code, PyObject *flat)
 }
 
 int
-rs_unit_compile(rs_session *s, rs_unit *u, const rs_unit_work *w)
+rs_unit_compile(rs_session *s, rs_unit *u, rs_unit_work *w)
 {
     rs_selection *sel = u->selection;
     int result = -1;
@@ -280,7 +283,9 @@ rs_unit_compile(rs_session *s, rs_unit *u, const rs_unit_work *w)
     qsort(sel->moves, (size_t)sel->n_moves, sizeof(sel->moves[0]), by_first);
     if (flat == NULL || sort_by_line(sel->old_body) < 0 ||
         sort_by_line(sel->new_body) < 0 || sort_by_line(sel->effects) < 0 ||
-        keep_pieces(u, flat) < 0) {
+        keep_pieces(u, flat) < 0 || rs_unit_tell_imports(&w->olds, sel->old_body) < 0 ||
+        rs_unit_tell_imports(&w->news, sel->new_body) < 0 ||
+        rs_unit_tell_imports(&w->news, sel->effects) < 0) {
         goto done;
     }
     old_code = rs_ast_compile(sel->old_body, u->path, sel->flags);

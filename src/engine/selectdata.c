@@ -2,6 +2,7 @@
 
 #include "data.h"
 #include "foreign.h"
+#include "lookup.h"
 #include "same.h"
 
 /* ---- policy ---- */
@@ -167,6 +168,24 @@ is_binding(const rs_selecting *c, PyObject *name, PyObject *live, PyObject *expr
     return result;
 }
 
+/* Does the name mean what the old source defines under it: a class or a function that is
+ * data from now on? */
+static int
+defines(const rs_selecting *c, PyObject *name, PyObject *live)
+{
+    PyObject *own, *qualname = rs_select_qualname(c, name);
+    int result;
+    if (qualname == NULL) {
+        PyErr_Clear(); /* out of memory: the next allocation says so */
+        return 0;
+    }
+    own = PyType_Check(live) ? (PyObject *)rs_live_class(c->s, c->u, qualname)
+                             : rs_find_definition(live, c->u->live, qualname);
+    result = PyType_Check(live) ? own == live : own != NULL;
+    Py_DECREF(qualname);
+    return result;
+}
+
 /* What becomes of one name: a verdict, or -1. `expression`s: what the statements assign to
  * it, or NULL where that can't be told. */
 static int
@@ -190,7 +209,9 @@ decide(rs_selecting *c, PyObject *name, PyObject *old_expression, PyObject *expr
     if (policy == 1) {
         return RS_VERDICT_TAKE;
     }
-    known = rs_is_dunder(name) ? 1 : is_binding(c, name, live, expression);
+    known = rs_is_dunder(name) || defines(c, name, live)
+                ? 1
+                : is_binding(c, name, live, expression);
     if (known != 0) {
         return known < 0 ? -1 : RS_VERDICT_TAKE;
     }

@@ -295,12 +295,30 @@ mark(PyObject *node, Py_ssize_t number, int alone)
     return result;
 }
 
+/* `@f.register def _` and overloads: one more function of a name that others have. */
+static int
+is_apart(rs_selecting *c, PyObject *old_node, PyObject *new_node)
+{
+    PyObject *name, *decorators;
+    if (old_node != NULL) {
+        return 0;
+    }
+    name = rs_ast_get(new_node, "name");
+    decorators = name != NULL ? rs_ast_list(new_node, "decorator_list") : NULL;
+    if (decorators == NULL) {
+        return -1;
+    }
+    return PyList_GET_SIZE(decorators) > 0
+               ? rs_select_bound_elsewhere(c, name, new_node)
+               : 0;
+}
+
 /* Appends the definition to the reduced bodies. */
 static int
 append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
                 PyObject *new_node, PyObject *live, int inner)
 {
-    int annotations = 0;
+    int annotations = 0, apart = is_apart(c, old_node, new_node);
     PyObject *keeps = NULL;
     rs_select_def *def;
     if (old_node != NULL && PyList_Append(c->old_body, old_node) < 0) {
@@ -324,9 +342,10 @@ append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
             annotations = keep_annotations(c, old_node, new_node);
         }
     }
-    if (annotations < 0 || (!inner && keeps == NULL && !annotations)) {
+    if (annotations < 0 || apart < 0 ||
+        (!inner && keeps == NULL && !annotations && !apart)) {
         Py_XDECREF(keeps);
-        return annotations < 0 ? -1 : PyList_Append(c->new_body, new_node);
+        return annotations < 0 || apart < 0 ? -1 : PyList_Append(c->new_body, new_node);
     }
     def = new_def(c->sel);
     if (def == NULL) {
@@ -338,6 +357,7 @@ append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
     def->keeps = keeps;
     def->annotations = annotations;
     def->inner = inner;
+    def->apart = apart;
     def->line = rs_ast_line(new_node);
     return mark(new_node, c->sel->n_defs - 1, inner) < 0
                ? -1

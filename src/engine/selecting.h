@@ -78,6 +78,9 @@ int rs_select_pend(rs_selecting *c, PyObject *name, const char *kind, int line,
 int rs_select_moved(rs_selection *sel, int first, int last, int delta);
 /* The name is gone from the new source, unless something else binds it (select.c). */
 int rs_select_goes(rs_selecting *c, PyObject *name);
+/* An annotation among the statements of the place changed: if none is left, those that
+ * live go. 0 or -1. */
+int rs_select_annotations_go(rs_selecting *c, PyObject *statements);
 /* All names that the statement binds take another value. 0 or -1. */
 int rs_select_rebinds(rs_selecting *c, PyObject *node);
 

@@ -191,6 +191,41 @@ rs_select_goes(rs_selecting *c, PyObject *name)
     return result;
 }
 
+static int
+annotates(PyObject *node, void *arg)
+{
+    (void)arg;
+    if (rs_is_function_node(node) || rs_ast_is(node, "ClassDef") ||
+        rs_ast_is(node, "Lambda")) {
+        return 1;
+    }
+    return rs_ast_is(node, "AnnAssign") ? 2 : 0;
+}
+
+/* Nothing in the place is annotated any more: what there was goes. */
+int
+rs_select_annotations_go(rs_selecting *c, PyObject *statements)
+{
+    static const char *const names[] = {"__annotations__", "__annotate__",
+                                        "__annotate_func__", "__annotations_cache__",
+                                        NULL};
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(statements); i++) {
+        int found = rs_ast_walk(PyList_GET_ITEM(statements, i), annotates, NULL);
+        if (found != 0) {
+            return found < 0 ? -1 : 0;
+        }
+    }
+    for (int i = 0; names[i] != NULL; i++) {
+        PyObject *name = PyUnicode_FromString(names[i]);
+        int result = name != NULL ? rs_select_goes(c, name) : -1;
+        Py_XDECREF(name);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* Names that the old statement bound and the new one does not. */
 static int
 find_gone(rs_selecting *c, const rs_statement_pair *pair)
@@ -203,6 +238,10 @@ find_gone(rs_selecting *c, const rs_statement_pair *pair)
     if (pair->old_node == NULL || pair->same) {
         result = 0;
         goto done;
+    }
+    if (rs_ast_is(pair->old_node, "AnnAssign") &&
+        !rs_ast_is(pair->new_node, "AnnAssign")) {
+        c->annotated = 1;
     }
     if (olds == NULL || news == NULL || rs_syntax_binds(pair->old_node, olds) < 0 ||
         (pair->new_node != NULL && rs_syntax_binds(pair->new_node, news) < 0)) {

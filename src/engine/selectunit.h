@@ -1,7 +1,7 @@
 /* selectunit.h -- the steps of selecting in one module.
  * Owns:     nothing; a rs_unit_work belongs to select.c.
  * Provides: rs_unit_match, rs_unit_collect, rs_unit_look_again, rs_unit_warn,
- *           rs_unit_compile.
+ *           rs_unit_tell_imports, rs_unit_compile.
  * Depends:  selecting.h, cut.h.
  * Threads:  the GIL is held.
  */
@@ -27,8 +27,11 @@ int rs_unit_collect(rs_unit_work *w, rs_selection *sel);
 int rs_unit_look_again(rs_selecting *c, rs_unit_work *w);
 /* RSL611: do unchanged statements use what changed? 0 or -1. */
 int rs_unit_warn(rs_selecting *c, rs_unit_work *w);
+/* selectimports.c. Adds to the body, unreached, an import of the names that it uses and
+ * the source imports. 0 or -1. */
+int rs_unit_tell_imports(rs_cut *cut, PyObject *body);
 /* selectcode.c. u->code, u->known_code, u->effects and the pieces. 1: done; 0: u->known_text
  * is not what lives; -1. */
-int rs_unit_compile(rs_session *s, rs_unit *u, const rs_unit_work *w);
+int rs_unit_compile(rs_session *s, rs_unit *u, rs_unit_work *w);
 
 #endif

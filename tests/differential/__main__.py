@@ -28,6 +28,7 @@ def main():
         options.failures,
         options.stop_after,
         progress,
+        options.execute,
     )
     print(counts.text())
     if options.json:
@@ -43,6 +44,9 @@ def parsed():
     )
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed")
+    parser.add_argument(
+        "--execute", choices=("all", "changed"), default="all", help="what runs"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the counts there too")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument(
@@ -86,7 +90,7 @@ def shrink_one(folder):
     runner.preload()
     script = script_in(folder)
     case = shrink(
-        generate(script["seed"], script["wanted"]),
+        generate(script["seed"], script["wanted"], script["execute"]),
         told=lambda text: print(text, flush=True),
     )
     small = case.but(seed=script["seed"] + "-small")

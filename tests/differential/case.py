@@ -54,6 +54,7 @@ class Case:
     kinds: tuple = ()  # of the edits between them
     refusals: tuple = ()  # codes that these edits allow
     data: str = "keep"
+    execute: str = "all"
     take: tuple = ()
     reloaded: tuple = ()  # names of modules, in the order they are asked for
     holds: tuple = ()  # keys: module.feature.key
@@ -131,6 +132,7 @@ def reload_of(case):
     return {
         "modules": list(case.reloaded),
         "data": case.data,
+        "execute": case.execute,
         "take": [f"{module}.{path}" for module, path in case.take],
     }
 
@@ -145,7 +147,7 @@ def broken_step(case, cause):
 
 def step_of(case, live, history, new, version):
     old = history[-1]
-    patches, same = live.step(new)
+    patches, same = live.step(old, new)
     must, may, loose, probes, lagging = set(), set(), set(), [], []
     changed = set()
     for name, module in new.items():
@@ -335,6 +337,12 @@ def holder_probes(live, history, new):
     return probes
 
 
+def statement(module, datum):
+    """What assigns a datum: it is not run again unless it changed."""
+    found = module.data().get(datum.path)
+    return found and (found.value, found.written)
+
+
 class LiveData:
     """The value that each data name of the live process has, by the policy of the contract."""
 
@@ -354,7 +362,7 @@ class LiveData:
             if kind not in CONTAINERS:
                 self.rebound.add((module, path))
 
-    def step(self, version):
+    def step(self, old, version):
         """Patches that give a fresh process the data that lives on; and the data that is the same object as before."""
         patches, same = [], set()
         for name, module in version.items():
@@ -362,7 +370,9 @@ class LiveData:
                 key = (name, path)
                 if key not in self.state or not self.was_data(key, version):
                     self.state[key] = (datum.value, datum.kind)
-                elif name in self.case.reloaded and self.takes(module, datum):
+                elif name in self.case.reloaded and self.takes(
+                    old[name], module, datum
+                ):
                     if self.state[key][1] == datum.kind and datum.kind in CONTAINERS:
                         same.add(f"{name}.{path}")
                     self.state[key] = (datum.value, datum.kind)
@@ -380,7 +390,7 @@ class LiveData:
             for one in self.case.versions().values()
         )
 
-    def takes(self, module, datum):
+    def takes(self, old, module, datum):
         speaks = datum.policy
         if speaks is None and module.reload_data is not None and "." not in datum.path:
             speaks = (
@@ -390,7 +400,13 @@ class LiveData:
             )
         if speaks is not None:
             return speaks == "take"
-        return self.case.data == "take" or (module.name, datum.path) in self.case.take
+        if (module.name, datum.path) in self.case.take:
+            return True
+        if self.case.execute == "changed" and statement(old, datum) == statement(
+            module, datum
+        ):
+            return False
+        return self.case.data == "take"
 
     def patch(self, module, datum):
         value, kind = self.state[module, datum.path]

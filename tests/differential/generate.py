@@ -22,7 +22,7 @@ BROKEN = {  # kind -> text at the end of a module, cause
 }
 
 
-def generate(seed, wanted=None):
+def generate(seed, wanted=None, execute="all"):
     """The case of this seed (text); with an edit of the wanted kind."""
     for attempt in range(400):
         rng = random.Random(f"resoul {seed} {attempt}")
@@ -31,7 +31,14 @@ def generate(seed, wanted=None):
         edited = edit_modules(rng, count, v1, None if wanted in BROKEN else wanted)
         if edited:
             v2, kinds, refusals = edited
-            case = Case(seed=str(seed), v1=v1, v2=v2, kinds=kinds, refusals=refusals)
+            case = Case(
+                seed=str(seed),
+                v1=v1,
+                v2=v2,
+                kinds=kinds,
+                refusals=refusals,
+                execute=execute,
+            )
             return with_policy(
                 rng, with_state(rng, with_holds(rng, with_broken(rng, case, wanted)))
             )

@@ -177,12 +177,24 @@ def mentioned(result):
     return bool(
         result["warnings"]
         or result["lagging"]
-        or any(change[3] in ("kept", "stays") for change in result["changes"])
+        or any(
+            change[3] in ("kept", "stays", "pending") for change in result["changes"]
+        )
     )
 
 
 KINDS = {"function", "class", "data", "binding", "module"}
-ACTIONS = {"updated", "added", "rebound", "taken", "kept", "deleted", "stays", "moved"}
+ACTIONS = {
+    "updated",
+    "added",
+    "rebound",
+    "taken",
+    "kept",
+    "deleted",
+    "stays",
+    "moved",
+    "pending",
+}
 
 
 def as_written(path):

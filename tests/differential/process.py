@@ -199,9 +199,9 @@ def reload(arguments):
     try:
         update = resoul.reload(
             arguments["modules"],
-            execute="all",  # what a fresh process does
             data=arguments["data"],
             take=arguments["take"],
+            execute=arguments["execute"],
         )
     except resoul.RefusedError as error:
         return {

@@ -146,11 +146,21 @@ def seeds_of(seed, cases):
     ]
 
 
-def run(seed, cases, jobs=2, failures=FAILURES, stop_after=50, progress=None):
+def run(
+    seed,
+    cases,
+    jobs=2,
+    failures=FAILURES,
+    stop_after=50,
+    progress=None,
+    execute="all",
+):
     """Try many cases in `jobs` workers; gives Counts."""
     counts = Counts(seed)
     pending = seeds_of(seed, cases)
-    workers = [Worker(pending[number::jobs], failures) for number in range(jobs)]
+    workers = [
+        Worker(pending[number::jobs], failures, execute) for number in range(jobs)
+    ]
     try:
         while any(one.open for one in workers):
             ready, _, _ = select.select(
@@ -213,14 +223,14 @@ class Counts:
 class Worker:
     """A forked process that tries cases one by one and writes a line of JSON for each."""
 
-    def __init__(self, seeds, failures):
+    def __init__(self, seeds, failures, execute):
         self.reader, writer = os.pipe()
         self.pid = os.fork()
         self.open = True
         self.buffer = b""
         if not self.pid:
             os.close(self.reader)
-            work(seeds, failures, writer)
+            work(seeds, failures, execute, writer)
         os.close(writer)
 
     def verdicts(self):
@@ -237,11 +247,11 @@ class Worker:
         os.waitpid(self.pid, 0)
 
 
-def work(seeds, failures, writer):
+def work(seeds, failures, execute, writer):
     try:
         preload()
         for seed, wanted in seeds:
-            line = json.dumps(work_on(seed, wanted, failures)).encode() + b"\n"
+            line = json.dumps(work_on(seed, wanted, failures, execute)).encode() + b"\n"
             os.write(writer, line)
     except BaseException:
         traceback.print_exc()
@@ -249,8 +259,8 @@ def work(seeds, failures, writer):
         os._exit(0)
 
 
-def work_on(seed, wanted, failures):
-    case, verdict = valid_case(seed, wanted)
+def work_on(seed, wanted, failures, execute):
+    case, verdict = valid_case(seed, wanted, execute)
     failure = None
     if verdict.complaints:
         what, expected, found = verdict.complaints[0]
@@ -259,13 +269,13 @@ def work_on(seed, wanted, failures):
     return {"kinds": case.kinds, "codes": verdict.codes, "failure": failure}
 
 
-def valid_case(seed, wanted):
+def valid_case(seed, wanted, execute):
     """A case that a fresh process can import, and the verdict on it.
 
     Random bases have no consistent order now and then; more than that is a fault here.
     """
     for attempt in ("", *(f".{number}" for number in range(10))):
-        case = generate(seed + attempt, wanted)
+        case = generate(seed + attempt, wanted, execute)
         verdict = try_case(case)
         if not verdict.invalid:
             break
@@ -298,7 +308,7 @@ def save(case, verdict, failures, wanted=None):
             with open(os.path.join(folder, version, f"{name}.py"), "w") as file:
                 file.write(text)
     with open(os.path.join(folder, "script.json"), "w") as file:
-        json.dump({**script, "wanted": wanted}, file, indent=1)
+        json.dump({**script, "wanted": wanted, "execute": case.execute}, file, indent=1)
     with open(os.path.join(folder, "complaints.txt"), "w") as file:
         file.write(told(case, script, verdict))
     return folder

@@ -390,7 +390,7 @@ class Class(Feature):
                 else "keep"
             )
 
-        return [Datum(f"{self.name}.{one.name}", one.value, one.kind, policy(one.name))
+        return [Datum(f"{self.name}.{one.name}", one.value, one.kind, policy(one.name), one.note)
                 for one in self.members_ if isinstance(one, Attribute)] + [
                 Datum(f"{self.name}.{one.name}.value", str(one.value), "int")
                 for one in self.members_ if isinstance(one, Inner)]  # fmt: skip

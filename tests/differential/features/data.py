@@ -59,7 +59,9 @@ class Data(Feature):
         return f"{self.name}{note} = {self.value}\n"
 
     def data(self):
-        return [Datum(self.name, self.value, exact_kind(self.kind))]
+        note = ": typing.Any" if self.annotated else ""
+        kind = exact_kind(self.kind)
+        return [Datum(self.name, self.value, kind, written=note)]
 
     def edits(self, rng, names):
         found = [Edit("data annotated", self.but(annotated=not self.annotated))]

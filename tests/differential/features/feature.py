@@ -38,6 +38,7 @@ class Datum:
     value: str  # expression, evaluated in the module
     kind: str  # name of the type: a container keeps its identity
     policy: str | None = None  # what a class body says about itself
+    written: str = ""  # what stands between the name and the value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

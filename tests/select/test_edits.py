@@ -1,0 +1,202 @@
+"""Edits that a random search found (tests/differential, execute="changed")."""
+
+import inspect
+import sys
+
+import pytest
+
+import resoul
+
+
+@pytest.fixture
+def edit(live):
+    """Imports one text and updates to another: edit(old, new) -> (module, update)."""
+
+    def make(old, new, **options):
+        module = live.module("m", old)
+        live.edit("m", new)
+        return module, resoul.reload("m", execute="changed", **options)
+
+    make.again = lambda new: (
+        live.edit("m", new),
+        resoul.reload("m", execute="changed"),
+    )
+    return make
+
+
+DISPATCH = """
+import functools
+@functools.singledispatch
+def show(x): return "any"
+@show.register
+def _(x: str): return "str"
+"""
+
+
+def test_another_implementation_is_none_of_those_that_live(edit):
+    new = DISPATCH + '@show.register\ndef _(x: int): return "int"\n'
+    m, _ = edit(DISPATCH, new)
+    assert (m.show(1.5), m.show("s"), m.show(1)) == ("any", "str", "int")
+
+
+@pytest.mark.parametrize("policy", ["keep", "merge", "take"])
+@pytest.mark.parametrize("old", ["class C: pass", "def C(): pass"])
+def test_a_definition_becomes_data(edit, old, policy):
+    m, _ = edit(old, "C = 58", data=policy)
+    assert m.C == 58
+
+
+REGISTRY = """
+class Base:
+    registry = []
+    def __init_subclass__(cls): cls.registry.append(cls)
+"""
+
+
+def test_what_a_failing_update_registered_is_taken_back(live):
+    m = live.module("m", REGISTRY)
+    live.edit("m", REGISTRY + "class P(Base): pass\nimport no_such_module_at_all\n")
+    with pytest.raises(resoul.PrepareError):
+        resoul.reload("m", execute="changed")
+    assert m.Base.registry == []
+
+
+ABSTRACT = """
+import abc
+class A(abc.ABC):
+    @abc.abstractmethod
+    def one(self): pass
+{}
+class B(A):
+    def one(self): return 1
+"""
+ONE_MORE = "    @abc.abstractmethod\n    def two(self): pass\n"
+
+
+def test_abstract_methods_come_and_go(edit):
+    m, _ = edit(ABSTRACT.format(""), ABSTRACT.format(ONE_MORE))
+    assert m.A.__abstractmethods__ == {"one", "two"}
+    assert m.B.__abstractmethods__ == {"two"}
+    edit.again(ABSTRACT.format(""))
+    assert m.A.__abstractmethods__ == {"one"}
+    assert m.B().one() == 1
+
+
+def test_a_protocol_knows_its_members(edit):
+    text = "import typing\nclass P(typing.Protocol):\n    def a(self) -> int: ...\n"
+    m, _ = edit(text + "    def b(self) -> int: ...\n", text)
+    assert m.P.__protocol_attrs__ == {"a"}
+    edit.again(text + "    def c(self) -> int: ...\n")
+    assert m.P.__protocol_attrs__ == {"a", "c"}
+
+
+def test_a_default_of_a_named_tuple(edit):
+    text = "import typing\nclass N(typing.NamedTuple):\n    a: int = {}\n"
+    m, _ = edit(text.format(1), text.format(2))
+    assert m.N() == (2,)
+
+
+def test_members_of_an_enum_in_another_order(edit):
+    text = "import enum\nclass E(enum.Enum):\n    {}\n    {}\n"
+    m, _ = edit(text.format("A = 1", "B = 2"), text.format("B = 2", "A = 1"))
+    assert [one.name for one in m.E] == ["B", "A"]
+
+
+@pytest.mark.parametrize(
+    ("new", "name"),
+    [
+        ("described = Named()", "described"),
+        ("@functools.cached_property\n    def found(self): return 1", "found"),
+    ],
+)
+def test_new_descriptors_learn_their_names(edit, new, name):
+    text = "import functools\nclass Named:\n    def __set_name__(self, owner, name): self.name = name, owner\nclass C:\n    a = 1\n"
+    m, _ = edit(text, text + "    " + new)
+    made = vars(m.C)[name]
+    assert getattr(made, "attrname", None) == name or made.name == (name, m.C)
+
+
+CACHED = """
+import functools
+@functools.lru_cache
+def f{}(x):{}
+    return {}
+class C:
+    @property
+    def p(self):{}
+        return 1
+"""
+
+
+def test_what_a_decorator_copied_follows(edit):
+    m, _ = edit(
+        CACHED.format("", "", 1, ""),
+        CACHED.format("[T]", '\n    "said"', 1, '\n        "told"'),
+    )
+    assert m.f.__doc__ == "said"
+    assert [str(one) for one in m.f.__type_params__] == ["T"]
+    assert m.C.p.__doc__ == "told"
+    edit.again(CACHED.format("", "", 1, ""))
+    assert (m.f.__doc__, m.f.__type_params__, m.C.p.__doc__) == (None, (), None)
+
+
+def test_a_cache_around_new_code_is_emptied(live):
+    m = live.module("m", CACHED.format("", "", 1, ""))
+    assert m.f(0) == 1
+    live.edit("m", CACHED.format("", "", 2, ""))
+    resoul.reload("m", execute="changed")
+    assert m.f(0) == 2
+
+
+def test_the_last_annotation_goes(edit):
+    text = "x{0} = 1\nclass C:\n    y{0} = 1\n"
+    m, _ = edit(text.format(": int"), text.format(""))
+    assert inspect.get_annotations(m) == inspect.get_annotations(m.C) == {}
+    edit.again(text.format(": str"))
+    assert inspect.get_annotations(m) == {"x": str}
+    assert inspect.get_annotations(m.C) == {"y": str}
+
+
+def test_a_docstring_goes(edit):
+    m, _ = edit(
+        'import enum\nclass E(enum.Enum):\n    "said"\n    A = 1\n',
+        "import enum\nclass E(enum.Enum):\n    A = 1\n",
+    )
+    assert m.E.__doc__ is None
+
+
+def test_an_attribute_that_is_gone_is_told_of(edit):
+    _, update = edit("class C:\n    a = 1\n    b = 2\n", "class C:\n    a = 1\n")
+    assert [(c.qualname, c.action) for c in update.changes] == [("C.b", "stays")]
+
+
+ACCESSORS = """
+class C:
+    @property
+    def p(self): return 1
+"""
+
+
+def test_an_accessor_goes(edit):
+    setter = "    @p.setter\n    def p(self, value): pass\n"
+    m, _ = edit(ACCESSORS + setter, ACCESSORS)
+    assert m.C.p.fset is None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="__firstlineno__ came with 3.13")
+def test_lines_of_classes_that_move(edit):
+    text = "def deco(c): return c\n{0}@deco\nclass C[T]:\n    _reload_data = set()\n    class I:\n        x = 1\n    def m(self):\n        {1}\n"
+    m, _ = edit(text.format("", "pass"), text.format("\n\n", "pass"))
+    lines = m.C.__firstlineno__, m.C.I.__firstlineno__, m.C.m.__code__.co_firstlineno
+    assert lines == (4, 7, 9)
+    edit.again(text.format("", "return 1"))
+    lines = m.C.__firstlineno__, m.C.I.__firstlineno__, m.C.m.__code__.co_firstlineno
+    assert lines == (2, 5, 7)
+
+
+def test_code_is_what_an_import_would_make(edit):
+    text = "import math\ndef f(x):\n    return math.floor(x), {}\n"
+    m, _ = edit(text.format(1), text.format(2))
+    fresh = {}
+    exec(compile(text.format(2), m.__file__, "exec"), fresh)
+    assert m.f.__code__ == fresh["f"].__code__
