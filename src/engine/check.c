@@ -8,6 +8,7 @@
 #include "same.h"
 #include "scope.h"
 #include "select.h"
+#include "selectwarn.h"
 #include "source.h"
 #include "syntax.h"
 
@@ -133,6 +134,38 @@ tell_effects(const place *at, PyObject *effects)
     return result;
 }
 
+/* Names that a module or class has of its own: planned, but not worth a word. */
+static int
+is_machinery(PyObject *qualname, PyObject *live)
+{
+    Py_ssize_t n = PyUnicode_GET_LENGTH(qualname);
+    return !PyFunction_Check(live) && n > 2 &&
+           PyUnicode_READ_CHAR(qualname, n - 1) == '_' &&
+           PyUnicode_READ_CHAR(qualname, n - 2) == '_';
+}
+
+static int
+tell_one_gone(const place *at, PyObject *qualname, PyObject *live)
+{
+    const char *kind = PyFunction_Check(live) ? "function"
+                       : PyType_Check(live)   ? "class"
+                                              : "data";
+    int line = rs_select_gone_line(at->u, qualname), asked;
+    PyObject *full = PyUnicode_FromFormat("%U.%U", at->u->name, qualname);
+    asked = full != NULL ? PySet_Contains(at->s->del, full) : -1;
+    Py_XDECREF(full);
+    if (asked != 0) {
+        return asked < 0 ? -1
+                         : rs_change(at->s, at->u, qualname, kind, "deleted", line,
+                                     "asked for");
+    }
+    if (rs_change(at->s, at->u, qualname, kind, "stays", line,
+                  "gone from the source, and still lives") < 0) {
+        return -1;
+    }
+    return rs_warn_removed(at->s, at->u, qualname, line);
+}
+
 static int
 tell_gone(const place *at, PyObject *gone)
 {
@@ -140,12 +173,8 @@ tell_gone(const place *at, PyObject *gone)
     PyObject *qualname, *iter = PyObject_GetIter(gone);
     while (result == 0 && iter != NULL && (qualname = PyIter_Next(iter)) != NULL) {
         PyObject *live = rs_live_definition(at->u, qualname);
-        if (live != NULL) {
-            result = rs_change(at->s, at->u, qualname,
-                               PyFunction_Check(live) ? "function"
-                               : PyType_Check(live)   ? "class"
-                                                      : "data",
-                               "stays", 0, "gone from the source, and still lives");
+        if (live != NULL && !is_machinery(qualname, live)) {
+            result = tell_one_gone(at, qualname, live);
         }
         Py_DECREF(qualname);
     }

@@ -110,8 +110,8 @@ is_imported(const rs_session *s, PyObject *func)
 }
 
 /* "wrapt" of "wrapt.wrappers". */
-static int
-same_top_package(PyObject *a, PyObject *b)
+int
+rs_same_top_package(PyObject *a, PyObject *b)
 {
     Py_ssize_t n = PyUnicode_GET_LENGTH(a), m = PyUnicode_GET_LENGTH(b);
     Py_ssize_t end_a = PyUnicode_FindChar(a, '.', 0, n, 1);
@@ -130,8 +130,8 @@ same_top_package(PyObject *a, PyObject *b)
 }
 
 /* The name of the module that `value` is, or that made it; borrowed or NULL. */
-static PyObject *
-home_of(const rs_session *s, PyObject *value)
+PyObject *
+rs_home_of(const rs_session *s, PyObject *value)
 {
     PyObject *name = NULL;
     if (PyModule_Check(value)) {
@@ -150,14 +150,14 @@ class_is_used(const rs_session *s, const rs_unit *u, PyTypeObject *type)
 {
     Py_ssize_t pos = 0;
     PyObject *value, *home;
-    PyObject *module = home_of(s, (PyObject *)type);
+    PyObject *module = rs_home_of(s, (PyObject *)type);
     if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || module == NULL ||
         rs_same_text(module, u->name)) {
         return 1;
     }
     while (PyDict_Next(u->live, &pos, NULL, &value)) {
-        home = home_of(s, value);
-        if (home != NULL && same_top_package(home, module)) {
+        home = rs_home_of(s, value);
+        if (home != NULL && rs_same_top_package(home, module)) {
             return 1;
         }
     }

@@ -1,7 +1,7 @@
 /* foreign.h -- did a source make a live value, or the program while it ran?
  * Owns:     nothing.
  * Provides: rs_is_foreign, rs_made_by_decorator, rs_function_is_nested,
- *           rs_find_definition.
+ *           rs_find_definition, rs_home_of, rs_same_top_package.
  * Depends:  session.h, scope.h, wrappers.h, lookup.h.
  * Threads:  the GIL is held; runs no Python code of the user.
  * Invariants:
@@ -32,5 +32,11 @@ int rs_made_by_decorator(const rs_session *s, const rs_unit *u, PyObject *func);
 /* Does the live `value`, bound to a name that the new source defines, come from somewhere
  * else than a source: a mock, a wrapper that was put on at run time? */
 int rs_is_foreign(rs_session *s, const rs_unit *u, PyObject *value);
+
+/* The name of the module that `value` is, or that made it; borrowed or NULL. */
+PyObject *rs_home_of(const rs_session *s, PyObject *value);
+
+/* "wrapt" of "wrapt.wrappers". */
+int rs_same_top_package(PyObject *a, PyObject *b);
 
 #endif

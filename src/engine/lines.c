@@ -108,16 +108,28 @@ note_of(rs_session *s, PyObject *body, PyObject *name)
     return PyDict_GetItemWithError(notes, name);
 }
 
-int
-rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *name)
+static int
+line_in(rs_session *s, PyObject *code, PyObject *prefix, PyObject *name)
 {
-    PyObject *body = rs_body_of(u->code, prefix);
+    PyObject *body = rs_body_of(code, prefix);
     PyObject *note = body != NULL ? note_of(s, body, name) : NULL;
     if (note == NULL) {
         PyErr_Clear(); /* an update does not fail for want of a line number */
         return 0;
     }
     return (int)PyLong_AsLong(PyTuple_GET_ITEM(note, 0));
+}
+
+int
+rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *name)
+{
+    return line_in(s, u->code, prefix, name);
+}
+
+int
+rs_line_of_old_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *name)
+{
+    return line_in(s, u->known_code, prefix, name);
 }
 
 int

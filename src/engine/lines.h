@@ -1,7 +1,7 @@
 /* lines.h -- where the new source binds a name.
  * Owns:     s->lines: body code -> dict name -> (line, by import), made when first asked for.
- * Provides: rs_body_of, rs_line_of_name, rs_line_of_function, rs_body_imports, rs_body_defines,
- *           rs_body_is_same.
+ * Provides: rs_body_of, rs_line_of_name, rs_line_of_old_name, rs_line_of_function,
+ *           rs_body_imports, rs_body_defines, rs_body_is_same.
  * Depends:  session.h, same.h, opcodes.h.
  * Threads:  the GIL is held; may import `opcode`.
  * Invariants:
@@ -19,6 +19,10 @@ PyObject *rs_body_of(PyObject *code, PyObject *qualname);
 /* The last line of the new source that binds `name` in the module, or in the class
  * `prefix`; 0 if it is not known. Never fails. */
 int rs_line_of_name(rs_session *s, const rs_unit *u, PyObject *prefix, PyObject *name);
+
+/* The same in the source that lives. */
+int rs_line_of_old_name(rs_session *s, const rs_unit *u, PyObject *prefix,
+                        PyObject *name);
 
 /* The line of a function that is called `qualname`; the line of its class if the source
  * does not hold its code, because dataclass() or its like generated it; or 0. */

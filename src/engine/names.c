@@ -9,6 +9,7 @@
 #include "match.h"
 #include "pending.h"
 #include "same.h"
+#include "selectwarn.h"
 #include "wrappers.h"
 
 /* A value is imported through so many modules at most. */
@@ -363,7 +364,12 @@ plan_other(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualn
     if (foreign) {
         return rs_change(s, scope->unit, qualname, word_for_kind(kind, donor), "kept",
                          line_of(s, scope, name, donor),
-                         "the live value was put there at run time");
+                         "the live value was put there at run time") < 0
+                   ? -1
+               : kind == RS_KIND_DEFINITION
+                   ? rs_warn_cover(s, scope, qualname, donor,
+                                   line_of(s, scope, name, donor))
+                   : 0;
     }
     if (note_replaced(s, scope, name, qualname, live, value) < 0 ||
         rebind(s, scope, name, live, value) < 0 ||
@@ -495,8 +501,14 @@ rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *li
     } else if (own && !PyType_Check(live) && deletes_functions(s, scope)) {
         result = drop(s, scope, name, qualname, word, "_del_func");
     } else if (own || scope->unit->parts || was_in_source(scope, name) == 1) {
-        result = rs_change(s, scope->unit, qualname, word, "stays", 0,
-                           "gone from the source, and still lives");
+        int line = rs_select_gone_line(scope->unit, qualname);
+        if (line == 0) {
+            line = rs_line_of_old_name(s, scope->unit, scope->prefix, name);
+        }
+        result = rs_change(s, scope->unit, qualname, word, "stays", line,
+                           "gone from the source, and still lives") < 0
+                     ? -1
+                     : rs_warn_removed(s, scope->unit, qualname, line);
     } else if (was_in_source(scope, name) < 0) {
         result = rs_change(s, scope->unit, qualname, word, "stays", 0,
                            "not in the source: put there at run time, or gone from it");

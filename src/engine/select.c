@@ -24,7 +24,7 @@ new_selection(void)
     sel->verdicts = PyDict_New();
     sel->settings = PyDict_New();
     sel->pending = PyDict_New();
-    sel->gone = PySet_New(NULL);
+    sel->gone = PyDict_New();
     sel->rebound = PySet_New(NULL);
     sel->changed = PySet_New(NULL);
     return sel;
@@ -102,7 +102,16 @@ rs_select_verdict(const rs_unit *u, PyObject *qualname)
 int
 rs_select_is_gone(const rs_unit *u, PyObject *qualname)
 {
-    return u->selection != NULL && PySet_Contains(u->selection->gone, qualname) == 1;
+    return u->selection != NULL && PyDict_Contains(u->selection->gone, qualname) == 1;
+}
+
+int
+rs_select_gone_line(const rs_unit *u, PyObject *qualname)
+{
+    PyObject *line = u->selection != NULL
+                         ? PyDict_GetItemWithError(u->selection->gone, qualname)
+                         : NULL;
+    return line != NULL ? (int)PyLong_AsLong(line) : 0;
 }
 
 /* ---- the docstring and the annotations of the module ---- */

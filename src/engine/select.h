@@ -1,6 +1,7 @@
 /* select.h -- which statements of a module's new source run (DESIGN "What runs").
  * Owns:     u->selection.
- * Provides: rs_select, rs_selection_clear, rs_select_verdict, rs_select_is_gone.
+ * Provides: rs_select, rs_selection_clear, rs_select_verdict, rs_select_is_gone,
+ *           rs_select_gone_line.
  * Depends:  session.h, chunks.h, syntax.h, reduce.h.
  * Threads:  the updating thread. Runs Python code of the standard library (the parser).
  * Invariants:
@@ -57,9 +58,9 @@ struct rs_selection {
     PyObject *effects;
     PyObject *verdicts; /* dict: qualname -> int */
     PyObject *settings; /* dict: qualname of `_reload_data` and its like -> new value */
-    PyObject *gone;     /* set of qualnames that only the old source binds */
-    PyObject *rebound;  /* set of names of the module that take another value */
-    PyObject *changed;  /* set of names of the module whose definition changed */
+    PyObject *gone;    /* dict: qualname that only the old source binds -> line there */
+    PyObject *rebound; /* set of names of the module that take another value */
+    PyObject *changed; /* set of names of the module whose definition changed */
     PyObject
         *pending; /* dict: qualname -> (kind, line, reason, has base, base): what the
                            source said when the live value was given (merge) */
@@ -91,6 +92,8 @@ int rs_selection_visit(const rs_unit *u, visitproc visit, void *arg);
 rs_verdict rs_select_verdict(const rs_unit *u, PyObject *qualname);
 /* 1 if only the old source binds the name, 0 if not. */
 int rs_select_is_gone(const rs_unit *u, PyObject *qualname);
+/* The line of the old source that bound it; 0 if it is not known. */
+int rs_select_gone_line(const rs_unit *u, PyObject *qualname);
 
 /* How far the live code moves that begins on this line of the old source; NULL: it does
  * not stay. */

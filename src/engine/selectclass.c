@@ -5,6 +5,7 @@
 #include "lookup.h"
 #include "quiet.h"
 #include "same.h"
+#include "selectwarn.h"
 
 /* ---- may only parts of it run? ---- */
 
@@ -110,8 +111,8 @@ is_docstring(PyObject *node)
 }
 
 /* A decorator that only wraps: the class needn't hear of it. */
-static int
-is_plain_decorator(PyObject *decorator)
+int
+rs_select_plain_decorator(PyObject *decorator)
 {
     static const char *const names[] = {"staticmethod",   "classmethod",     "property",
                                         "abstractmethod", "cached_property", NULL};
@@ -158,7 +159,7 @@ wants_listeners(const rs_selecting *c, const rs_statement_pair *pair, int listen
         return 1;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(decorators); i++) {
-        special |= !is_plain_decorator(PyList_GET_ITEM(decorators, i));
+        special |= !rs_select_plain_decorator(PyList_GET_ITEM(decorators, i));
     }
     return listeners && special && !is_plain_metaclass(c->type) ? 1
            : listeners && special && pair->old_node == NULL     ? 1
@@ -295,10 +296,12 @@ judge_body(rs_selecting *inner, const rs_pairing *pairing)
     for (Py_ssize_t i = 0; result == 0 && i < pairing->count; i++) {
         const rs_statement_pair *pair = &pairing->at[i];
         PyObject *node = pair->new_node;
-        if (node == NULL || rs_is_function_node(node) || rs_ast_is(node, "ClassDef")) {
+        if (node == NULL || rs_ast_is(node, "ClassDef")) {
             continue;
         }
-        if (rs_ast_is(node, "Assign") || rs_ast_is(node, "AnnAssign")) {
+        if (rs_is_function_node(node)) {
+            result = pair->same ? 0 : rs_warn_init(&c, pair->old_node, node);
+        } else if (rs_ast_is(node, "Assign") || rs_ast_is(node, "AnnAssign")) {
             result = rs_select_data(&c, pair->old_node, node, pair->same);
         } else if (pair->same) {
             result = give_names(&c, node, RS_VERDICT_SAME);
@@ -446,7 +449,8 @@ select_doc(rs_selecting *inner, PyObject *old_body, PyObject *new_body)
     b = b != NULL && is_docstring(b) ? b : NULL;
     same = rs_syntax_same(a, b);
     if (same != 0 || b == NULL) {
-        if (same == 0 && rs_select_goes(inner, inner->s->st->names.__doc__) < 0) {
+        if (same == 0 &&
+            rs_select_goes(inner, inner->s->st->names.__doc__, rs_ast_line(a)) < 0) {
             return -1;
         }
         return same < 0 ? -1 : 0;
@@ -460,7 +464,7 @@ run_parts(rs_selecting *c, rs_selecting *inner, PyObject *old_node, PyObject *ne
     PyObject *olds = rs_ast_list(old_node, "body");
     PyObject *news = olds != NULL ? rs_ast_list(new_node, "body") : NULL;
     PyObject *attributes = news != NULL ? static_attributes(news) : NULL;
-    Py_ssize_t gone = PySet_GET_SIZE(c->sel->gone);
+    Py_ssize_t gone = PyDict_GET_SIZE(c->sel->gone);
     rs_select_shell *shell;
     int result;
     if (attributes == NULL) {
@@ -474,7 +478,8 @@ run_parts(rs_selecting *c, rs_selecting *inner, PyObject *old_node, PyObject *ne
         return -1;
     }
     if (PyList_GET_SIZE(inner->new_body) == 0 &&
-        PyList_GET_SIZE(inner->old_body) == 0 && PySet_GET_SIZE(c->sel->gone) == gone) {
+        PyList_GET_SIZE(inner->old_body) == 0 &&
+        PyDict_GET_SIZE(c->sel->gone) == gone) {
         Py_DECREF(attributes);
         return 0;
     }

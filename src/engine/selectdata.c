@@ -4,6 +4,7 @@
 #include "foreign.h"
 #include "lookup.h"
 #include "same.h"
+#include "selectwarn.h"
 
 /* ---- policy ---- */
 
@@ -36,7 +37,7 @@ setting(const rs_selecting *c, PyObject *name)
     }
     value = PyDict_GetItemWithError(c->sel->settings, qualname);
     if (value == NULL && !PyErr_Occurred() &&
-        PySet_Contains(c->sel->gone, qualname) == 0 && c->live != NULL) {
+        PyDict_Contains(c->sel->gone, qualname) == 0 && c->live != NULL) {
         value = PyDict_GetItemWithError(c->live, name);
     }
     Py_DECREF(qualname);
@@ -301,6 +302,11 @@ assign_name(assignment *a, PyObject *name, PyObject *old_expression,
     }
     if (verdict == RS_VERDICT_KEEP) {
         a->keeps = 1;
+        if (rs_warn_kept_type(c, name, PyDict_GetItemWithError(c->live, name),
+                              old_expression, expression,
+                              rs_ast_line(a->new_node)) < 0) {
+            return -1;
+        }
         return rs_select_pend(c, name, "data", rs_ast_line(a->new_node), old_expression,
                               reason_of(c, name));
     }

@@ -3,6 +3,7 @@
 #include "foreign.h"
 #include "lookup.h"
 #include "same.h"
+#include "selectwarn.h"
 #include "wrappers.h"
 
 /* ---- the live function ---- */
@@ -410,7 +411,8 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
             goto done;
         }
     }
-    if (!same && note_changed(c, name) < 0) {
+    if (!same &&
+        (note_changed(c, name) < 0 || rs_warn_init(c, old_node, new_node) < 0)) {
         goto done;
     }
     if (old_node != NULL) {
@@ -424,7 +426,9 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
         if (alike && !inner && !runs) { /* `def f`, and `f = wrap(f)` after it */
             inner = rs_select_bound_elsewhere(c, name, new_node);
         }
-        if (inner < 0) {
+        if (inner < 0 || (inner && !same &&
+                          (rs_warn_decorated(c, qualname, old_node, new_node) < 0 ||
+                           rs_warn_wrapped(c, qualname, live, new_node) < 0))) {
             goto done;
         }
     }

@@ -44,6 +44,8 @@ int rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node,
 /* selectclass.c. */
 int rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same,
                     int hoist);
+/* A decorator that only wraps, for the sake of attribute access: nobody need hear of it. */
+int rs_select_plain_decorator(PyObject *decorator);
 /* selectdata.c. An assignment to names. */
 int rs_select_data(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same);
 /* Notes `_reload_data` and its like among the new statements: before others are decided. */
@@ -76,8 +78,9 @@ int rs_select_set_verdict(rs_selecting *c, PyObject *name, rs_verdict verdict);
 int rs_select_pend(rs_selecting *c, PyObject *name, const char *kind, int line,
                    PyObject *old_expression, const char *reason);
 int rs_select_moved(rs_selection *sel, int first, int last, int delta);
-/* The name is gone from the new source, unless something else binds it (select.c). */
-int rs_select_goes(rs_selecting *c, PyObject *name);
+/* The name, bound on `line` of the old source, is gone from the new one, unless something
+ * else binds it. */
+int rs_select_goes(rs_selecting *c, PyObject *name, int line);
 /* An annotation among the statements of the place changed: if none is left, those that
  * live go. 0 or -1. */
 int rs_select_annotations_go(rs_selecting *c, PyObject *statements);

@@ -178,16 +178,20 @@ rs_select_bound_elsewhere(rs_selecting *c, PyObject *name, PyObject *but)
 /* ---- names that go ---- */
 
 int
-rs_select_goes(rs_selecting *c, PyObject *name)
+rs_select_goes(rs_selecting *c, PyObject *name, int line)
 {
     int result = rs_select_bound_elsewhere(c, name, NULL);
-    PyObject *qualname;
+    PyObject *qualname, *number;
     if (result != 0) {
         return result < 0 ? -1 : 0;
     }
     qualname = rs_select_qualname(c, name);
-    result = qualname != NULL ? PySet_Add(c->sel->gone, qualname) : -1;
+    number = PyLong_FromLong(line);
+    result = qualname != NULL && number != NULL
+                 ? PyDict_SetItem(c->sel->gone, qualname, number)
+                 : -1;
     Py_XDECREF(qualname);
+    Py_XDECREF(number);
     return result;
 }
 
@@ -217,7 +221,7 @@ rs_select_annotations_go(rs_selecting *c, PyObject *statements)
     }
     for (int i = 0; names[i] != NULL; i++) {
         PyObject *name = PyUnicode_FromString(names[i]);
-        int result = name != NULL ? rs_select_goes(c, name) : -1;
+        int result = name != NULL ? rs_select_goes(c, name, 0) : -1;
         Py_XDECREF(name);
         if (result < 0) {
             return -1;
@@ -251,7 +255,7 @@ find_gone(rs_selecting *c, const rs_statement_pair *pair)
     iter = gone != NULL ? PyObject_GetIter(gone) : NULL;
     result = iter == NULL ? -1 : 0;
     while (result == 0 && (name = PyIter_Next(iter)) != NULL) {
-        result = rs_select_goes(c, name);
+        result = rs_select_goes(c, name, rs_ast_line(pair->old_node));
         Py_DECREF(name);
     }
     if (PyErr_Occurred()) {
