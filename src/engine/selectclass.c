@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lookup.h"
+#include "outside.h"
 #include "quiet.h"
 #include "same.h"
 #include "selectwarn.h"
@@ -50,17 +51,25 @@ is_protocol(PyTypeObject *type)
 }
 
 /* Is there somebody who is told when a class is made: a decorator, a metaclass, an
- * __init_subclass__? */
+ * __init_subclass__? 2: only decorators of packages, which take the class as it is. */
 static int
 has_listeners(const rs_selecting *c, PyTypeObject *type, PyObject *node)
 {
     PyObject *decorators = rs_ast_list(node, "decorator_list");
+    int result = 0;
     if (decorators == NULL) {
         return -1;
     }
-    if (PyList_GET_SIZE(decorators) > 0 || Py_TYPE(type) != &PyType_Type ||
-        is_namedtuple(type)) {
+    if (Py_TYPE(type) != &PyType_Type || is_namedtuple(type)) {
         return 1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(decorators); i++) {
+        int kind = rs_outside_decorator(c->s, c->u->live,
+                                        PyList_GET_ITEM(decorators, i));
+        if (kind <= RS_DECORATOR_OWN) {
+            return kind < 0 ? -1 : 1;
+        }
+        result = 2;
     }
     for (Py_ssize_t i = 1; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
         PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(type->tp_mro, i));
@@ -69,7 +78,7 @@ has_listeners(const rs_selecting *c, PyTypeObject *type, PyObject *node)
             return 1;
         }
     }
-    return 0;
+    return result;
 }
 
 /* abc.ABCMeta looks at functions only for abstract methods, which are planned anyway. */
@@ -81,8 +90,8 @@ is_plain_metaclass(PyTypeObject *type)
 }
 
 /* Names whose coming or going changes more than themselves. */
-static int
-is_weighty(PyObject *name)
+int
+rs_select_is_weighty(PyObject *name)
 {
     static const char *const names[] = {"__slots__",
                                         "__eq__",
@@ -103,8 +112,8 @@ is_weighty(PyObject *name)
     return 0;
 }
 
-static int
-is_docstring(PyObject *node)
+int
+rs_select_is_docstring(PyObject *node)
 {
     PyObject *value = rs_ast_is(node, "Expr") ? rs_ast_get(node, "value") : NULL;
     return rs_ast_is(value, "Constant");
@@ -155,7 +164,7 @@ wants_listeners(const rs_selecting *c, const rs_statement_pair *pair, int listen
         if (alike != 0) {
             return alike < 0 ? -1 : 0;
         }
-    } else if (is_weighty(name)) {
+    } else if (rs_select_is_weighty(name)) {
         return 1;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(decorators); i++) {
@@ -177,7 +186,7 @@ binds_weighty(PyObject *node)
     }
     iter = PyObject_GetIter(set);
     while (iter != NULL && (name = PyIter_Next(iter)) != NULL) {
-        result |= is_weighty(name);
+        result |= rs_select_is_weighty(name);
         Py_DECREF(name);
     }
     Py_XDECREF(iter);
@@ -198,7 +207,7 @@ asks_for_whole(rs_selecting *c, const rs_statement_pair *pair, int listeners)
     if (rs_is_function_node(node)) {
         return wants_listeners(c, pair, listeners);
     }
-    if (rs_ast_is(node, "Pass") || is_docstring(node)) {
+    if (rs_ast_is(node, "Pass") || rs_select_is_docstring(node)) {
         return 0;
     }
     if (rs_ast_is(node, "ClassDef")) {
@@ -445,8 +454,8 @@ select_doc(rs_selecting *inner, PyObject *old_body, PyObject *new_body)
     PyObject *a = PyList_GET_SIZE(old_body) > 0 ? PyList_GET_ITEM(old_body, 0) : NULL;
     PyObject *b = PyList_GET_SIZE(new_body) > 0 ? PyList_GET_ITEM(new_body, 0) : NULL;
     int same;
-    a = a != NULL && is_docstring(a) ? a : NULL;
-    b = b != NULL && is_docstring(b) ? b : NULL;
+    a = a != NULL && rs_select_is_docstring(a) ? a : NULL;
+    b = b != NULL && rs_select_is_docstring(b) ? b : NULL;
     same = rs_syntax_same(a, b);
     if (same != 0 || b == NULL) {
         if (same == 0 &&
@@ -520,14 +529,22 @@ choose(rs_selecting *c, const rs_selecting *inner, PyObject *old_node,
        PyObject *new_node, const rs_pairing *pairing)
 {
     static const char *const parts[] = {"decorator_list", "bases", "keywords", NULL};
-    int listeners, whole = same_statement(old_node, new_node);
-    if (whole != 1) {
-        return whole < 0 ? -1 : 1;
+    int listeners, same, whole = 0;
+    same = same_statement(old_node, new_node);
+    if (same < 0) {
+        return -1;
     }
-    whole = 0;
+    if (!same && inner->maker == NULL) {
+        return 1;
+    }
     for (int i = 0; whole == 0 && parts[i] != NULL; i++) {
         PyObject *part = rs_ast_get(new_node, parts[i]);
         whole = part != NULL ? rs_select_reads(c, part, c->rebound) : -1;
+    }
+    if (inner->maker != NULL) {
+        return whole < 0
+                   ? -1
+                   : rs_select_check_maker(inner, new_node, same && !whole, pairing);
     }
     listeners = has_listeners(c, inner->type, new_node);
     if (listeners < 0) {
@@ -538,7 +555,11 @@ choose(rs_selecting *c, const rs_selecting *inner, PyObject *old_node,
     }
     for (Py_ssize_t i = 0; whole == 0 && i < pairing->count; i++) {
         rs_selecting scope = *inner;
-        whole = asks_for_whole(&scope, &pairing->at[i], listeners);
+        PyObject *node = pairing->at[i].new_node;
+        int plain = listeners == 2 && node != NULL ? rs_select_is_plain_value(node) : 0;
+        whole = plain < 0
+                    ? -1
+                    : asks_for_whole(&scope, &pairing->at[i], listeners != 0 && !plain);
         if (whole == 0) {
             whole = is_chained(pairing, &pairing->at[i]);
         }
@@ -597,6 +618,7 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     inner.prefix = qualname;
     inner.type = live;
     inner.live = rs_class_dict(live);
+    inner.maker = NULL;
     inner.nested = 0;
     inner.annotated = 0;
     inner.old_body = old_body;
@@ -605,7 +627,8 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     olds = rs_ast_list(old_node, "body");
     news = olds != NULL ? rs_ast_list(new_node, "body") : NULL;
     inner.siblings = news;
-    if (news == NULL || rs_select_settings(&inner, news) < 0 ||
+    if (news == NULL || rs_select_maker(c, live, old_node, &inner.maker) < 0 ||
+        rs_select_settings(&inner, news) < 0 ||
         rs_pairing_make(&pairing, olds, news) < 0) {
         goto done;
     }

@@ -423,6 +423,9 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
         live = live_function(c, qualname, old_node);
         inner = alike && (hoist || (!runs && (PyList_GET_SIZE(decorators) > 0 ||
                                               is_implicit(c, name))));
+        if (live == NULL && c->maker != NULL && !runs) {
+            inner |= alike; /* the class has what its maker made of the function */
+        }
         if (alike && !inner && !runs) { /* `def f`, and `f = wrap(f)` after it */
             inner = rs_select_bound_elsewhere(c, name, new_node);
         }

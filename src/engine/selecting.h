@@ -24,6 +24,7 @@ typedef struct {
     PyObject *prefix;   /* qualified name of the class, or NULL: the module */
     PyObject *live;     /* its live namespace: a dict */
     PyTypeObject *type; /* the live class, or NULL */
+    PyObject *maker;    /* rs_select_maker of it, or NULL */
     int nested;         /* inside a block */
     PyObject *forced;  /* set of names of the module whose statement is looked at though
                            it did not change; NULL: none */
@@ -46,6 +47,19 @@ int rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int
                     int hoist);
 /* A decorator that only wraps, for the sake of attribute access: nobody need hear of it. */
 int rs_select_plain_decorator(PyObject *decorator);
+int rs_select_is_weighty(PyObject *name);
+int rs_select_is_docstring(PyObject *node);
+
+/* selectmaker.c. Who made the live class in its own way, and can't make it again: a
+ * metaclass of a package, or (an expression) a decorator; NULL: nobody. 0 or -1. */
+int rs_select_maker(const rs_selecting *c, PyTypeObject *type, PyObject *node,
+                    PyObject **maker);
+/* Refuses what that would have to see. The rest may run in parts. 0 or -1. */
+int rs_select_check_maker(const rs_selecting *inner, PyObject *new_node,
+                          int same_header, const rs_pairing *pairing);
+/* `NAME = literal`, or the same of a ClassVar? 1, 0, -1. */
+int rs_select_is_plain_value(PyObject *node);
+
 /* selectdata.c. An assignment to names. */
 int rs_select_data(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same);
 /* Notes `_reload_data` and its like among the new statements: before others are decided. */
