@@ -1,5 +1,6 @@
 #include "recorder.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #include "known.h"
@@ -22,32 +23,58 @@ is_excluded(const rs_state *st, PyObject *code)
 /* exec(code, module.__dict__), the way importlib does it: its frames are taken out of
  * tracebacks by the name of the function that calls. */
 static int
-run_code(PyObject *code, PyObject *module)
+run_code(const rs_state *st, PyObject *code, PyObject *module)
 {
-    PyObject *bootstrap = PyImport_ImportModule("importlib._bootstrap");
-    PyObject *dict = PyObject_GetAttrString(module, "__dict__");
-    PyObject *builtins = PyImport_ImportModule("builtins");
-    PyObject *exec = builtins != NULL ? PyObject_GetAttrString(builtins, "exec") : NULL;
-    PyObject *done = NULL;
-    if (bootstrap != NULL && dict != NULL && exec != NULL) {
-        done = PyObject_CallMethod(bootstrap, "_call_with_frames_removed", "OOO", exec,
-                                   code, dict);
+    PyObject *done = NULL, *dict = PyObject_GetAttr(module, st->names.__dict__);
+    if (dict != NULL) {
+        PyObject *args[] = {st->exec, code, dict};
+        done = PyObject_Vectorcall(st->call_without_frames, args, 3, NULL);
     }
-    Py_XDECREF(bootstrap);
     Py_XDECREF(dict);
-    Py_XDECREF(builtins);
-    Py_XDECREF(exec);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
+}
+
+/* Sources that are larger are asked of the loader. */
+#define BUFFER 65536
+
+/* The bytes of a file, in one go; NULL without an exception if that does not work. */
+static PyObject *
+read_file(PyObject *path)
+{
+    char buffer[BUFFER];
+    size_t size;
+    int fine;
+    FILE *file;
+    const char *name = PyUnicode_IS_ASCII(path) ? PyUnicode_AsUTF8(path) : NULL;
+    if (name == NULL) {
+        return NULL;
+    }
+    file = fopen(name, "rb");
+    if (file == NULL) {
+        return NULL;
+    }
+    setvbuf(file, NULL, _IONBF, 0);
+    size = fread(buffer, 1, sizeof(buffer), file);
+    fine = !ferror(file) && size < sizeof(buffer);
+    fclose(file);
+    return fine ? PyBytes_FromStringAndSize(buffer, (Py_ssize_t)size) : NULL;
 }
 
 /* The source that the loader has just compiled, or found compiled: *data, or NULL if there
  * is none to be had, for which no import fails. The file may have changed since; known.c
  * believes nothing that doesn't compile to `code`. 0, or -1 with an interruption. */
 static int
-read_source(PyObject *loader, PyObject *code, PyObject **data)
+read_source(const rs_state *st, PyObject *loader, PyObject *code, PyObject **data)
 {
-    *data = PyObject_CallMethod(loader, "get_data", "O", RS_CODE(code)->co_filename);
+    *data = NULL;
+    if ((PyObject *)Py_TYPE(loader) == st->source_loader) {
+        *data = read_file(RS_CODE(code)->co_filename);
+    }
+    if (*data == NULL && !PyErr_Occurred()) {
+        *data = PyObject_CallMethod(loader, "get_data", "O",
+                                    RS_CODE(code)->co_filename);
+    }
     if (*data == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_Exception)) {
             return -1;
@@ -61,7 +88,7 @@ read_source(PyObject *loader, PyObject *code, PyObject **data)
 
 /* What importlib's _LoaderBasics.exec_module does, and an entry in st->known. */
 static PyObject *
-recording_exec_module(PyObject *engine, PyObject *args)
+recording_exec_module(PyObject *engine, PyObject *const *args, Py_ssize_t n)
 {
     rs_state *st = rs_state_of(engine);
     int wanted;
@@ -69,11 +96,19 @@ recording_exec_module(PyObject *engine, PyObject *args)
     /* owned */
     PyObject *name, *code = NULL, *data = NULL;
 
-    if (!PyArg_ParseTuple(args, "OO:exec_module", &loader, &module)) {
+    if (n != 2) {
+        PyErr_Format(PyExc_TypeError, "exec_module() takes a module (%zd given)",
+                     n - 1);
         return NULL;
     }
+    loader = args[0];
+    module = args[1];
     name = PyObject_GetAttr(module, st->names.__name__);
-    code = name != NULL ? PyObject_CallMethod(loader, "get_code", "O", name) : NULL;
+    if (name != NULL) {
+        PyObject *call[] = {loader, name};
+        code = PyObject_VectorcallMethod(st->names.get_code, call,
+                                         2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    }
     if (code == NULL) {
         goto done;
     }
@@ -83,10 +118,10 @@ recording_exec_module(PyObject *engine, PyObject *args)
         goto done;
     }
     wanted = PyCode_Check(code) && PyUnicode_Check(name) && !is_excluded(st, code);
-    if (wanted && read_source(loader, code, &data) < 0) {
+    if (wanted && read_source(st, loader, code, &data) < 0) {
         goto done;
     }
-    if (run_code(code, module) < 0) {
+    if (run_code(st, code, module) < 0) {
         goto done;
     }
     if (wanted && rs_known_store(st, name, module, code, data, NULL) < 0) {
@@ -105,8 +140,8 @@ static int
 wrap(PyObject *engine, PyObject *basics)
 {
     static const PyMethodDef method = {
-        "exec_module", recording_exec_module, METH_VARARGS,
-        "Execute the module, and remember its code for resoul."};
+        "exec_module", (PyCFunction)(void (*)(void))recording_exec_module,
+        METH_FASTCALL, "Execute the module, and remember its code for resoul."};
     int result = -1;
     PyObject *function = PyCFunction_New((PyMethodDef *)(uintptr_t)&method, engine);
     PyObject *bindable = function != NULL ? PyInstanceMethod_New(function) : NULL;
@@ -116,6 +151,29 @@ wrap(PyObject *engine, PyObject *basics)
     Py_XDECREF(function);
     Py_XDECREF(bindable);
     return result;
+}
+
+/* What every import needs. 0 or -1. */
+static int
+find_machinery(rs_state *st)
+{
+    PyObject *bootstrap = PyImport_ImportModule("importlib._bootstrap");
+    PyObject *external = PyImport_ImportModule("importlib._bootstrap_external");
+    PyObject *builtins = PyImport_ImportModule("builtins");
+    if (bootstrap != NULL && external != NULL && builtins != NULL) {
+        Py_XSETREF(st->call_without_frames,
+                   PyObject_GetAttrString(bootstrap, "_call_with_frames_removed"));
+        Py_XSETREF(st->source_loader,
+                   PyObject_GetAttrString(external, "SourceFileLoader"));
+        Py_XSETREF(st->exec, PyObject_GetAttrString(builtins, "exec"));
+    }
+    Py_XDECREF(bootstrap);
+    Py_XDECREF(external);
+    Py_XDECREF(builtins);
+    return st->call_without_frames != NULL && st->source_loader != NULL &&
+                   st->exec != NULL
+               ? 0
+               : -1;
 }
 
 int
@@ -131,6 +189,9 @@ rs_recorder_install(PyObject *engine, PyObject *excluded)
     }
     if (timespec_get(&now, TIME_UTC) == TIME_UTC) {
         st->installed = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    }
+    if (find_machinery(st) < 0) {
+        return -1;
     }
     external = PyImport_ImportModule("importlib._bootstrap_external");
     basics = external != NULL ? PyObject_GetAttrString(external, "_LoaderBasics")

@@ -264,6 +264,9 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->updated);
     Py_VISIT(st->known);
     Py_VISIT(st->pending);
+    Py_VISIT(st->exec);
+    Py_VISIT(st->call_without_frames);
+    Py_VISIT(st->source_loader);
     Py_VISIT(st->broken);
     Py_VISIT(st->excluded);
     Py_VISIT(st->leftovers);
@@ -301,6 +304,9 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->updated);
     Py_CLEAR(st->known);
     Py_CLEAR(st->pending);
+    Py_CLEAR(st->exec);
+    Py_CLEAR(st->call_without_frames);
+    Py_CLEAR(st->source_loader);
     Py_CLEAR(st->broken);
     Py_CLEAR(st->excluded);
     Py_CLEAR(st->leftovers);

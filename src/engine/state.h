@@ -88,7 +88,8 @@
     X(data)                        \
     X(modules)                     \
     X(mro)                         \
-    X(get)
+    X(get)                         \
+    X(get_code)
 
 typedef struct {
 #define RS_NAME_FIELD(name) PyObject *name;
@@ -138,6 +139,9 @@ typedef struct {
     PyObject *graveyard; /* list: scratch namespaces that frames still borrow (T6) */
     PyObject *known;     /* dict: the source that is live of each module (known.h) */
     int64_t installed;   /* when the recorder was, in ns since 1970 (recorder.c) */
+    PyObject *exec;      /* recorder.c: builtins.exec */
+    PyObject *call_without_frames; /* importlib's _call_with_frames_removed */
+    PyObject *source_loader;       /* its SourceFileLoader */
     PyObject
         *pending; /* dict: module name -> dict: qualname -> (kind, line, reason, has
                           base, base): changes that an update left out (select.h) */
