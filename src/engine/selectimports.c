@@ -83,11 +83,30 @@ import_of(PyObject *names, PyObject *at)
     return rs_ast_new("Import", at, Py_BuildValue("{s:N}", "names", aliases));
 }
 
+/* `if False: import a, b`: the compiler sees it and makes no code of it, so that it may stand
+ * in statements that run in the live module, too. */
+static PyObject *
+dead_import_of(PyObject *names, PyObject *at)
+{
+    PyObject *statement = import_of(names, at), *test;
+    if (statement == NULL) {
+        return NULL;
+    }
+    test = rs_ast_new("Constant", at, Py_BuildValue("{s:O}", "value", Py_False));
+    if (test == NULL) {
+        Py_DECREF(statement);
+        return NULL;
+    }
+    return rs_ast_new(
+        "If", at,
+        Py_BuildValue("{s:N,s:[N],s:[]}", "test", test, "body", statement, "orelse"));
+}
+
 int
 rs_unit_tell_imports(rs_cut *cut, PyObject *body)
 {
     int result = -1;
-    PyObject *at, *statement = NULL, *unreached = NULL;
+    PyObject *at, *dead = NULL;
     PyObject *names = NULL, *wanted = PySet_New(NULL);
     if (PyList_GET_SIZE(body) == 0) {
         Py_XDECREF(wanted);
@@ -100,13 +119,11 @@ rs_unit_tell_imports(rs_cut *cut, PyObject *body)
     if (names != NULL && PySet_GET_SIZE(names) == 0) {
         result = 0;
     } else if (names != NULL) {
-        statement = import_of(names, at);
-        unreached = statement != NULL ? rs_select_unreached(statement) : NULL;
-        result = unreached != NULL ? PyList_Append(body, unreached) : -1;
+        dead = dead_import_of(names, at);
+        result = dead != NULL ? PyList_Append(body, dead) : -1;
     }
     Py_XDECREF(wanted);
     Py_XDECREF(names);
-    Py_XDECREF(statement);
-    Py_XDECREF(unreached);
+    Py_XDECREF(dead);
     return result;
 }

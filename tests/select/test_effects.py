@@ -583,3 +583,13 @@ def test_memory_does_not_grow(live, m, effects):
         attempt()
     gc.collect()
     assert len(gc.get_objects()) - before < 100
+
+
+def test_a_statement_that_uses_an_import(live):
+    source = "import collections\nD = collections.deque()\nD.append(collections.{})"
+    m = live.module("m", source.format("deque"))
+    d = m.D
+    live.edit("m", source.format("Counter"))
+    live.reload("m", execute="changed")
+    assert m.D is d
+    assert list(d) == [collections.deque, collections.Counter]
