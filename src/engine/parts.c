@@ -313,6 +313,24 @@ drop_stand_ins(rs_session *s, rs_unit *u)
     return result;
 }
 
+/* Those that nobody has got hold of go. */
+static int
+forget_unused(rs_session *s)
+{
+    rs_idmap used = {0};
+    Py_ssize_t pos = 0;
+    PyObject *own, *live;
+    while (rs_idmap_next(&s->stand_ins, &pos, &own, &live)) {
+        if (Py_REFCNT(own) > 1 && rs_idmap_set(&used, own, live) < 0) {
+            rs_idmap_clear(&used);
+            return -1;
+        }
+    }
+    rs_idmap_clear(&s->stand_ins);
+    s->stand_ins = used;
+    return 0;
+}
+
 /* What the live module says of itself stays where nothing new was said. */
 static int
 drop_machinery(rs_session *s, rs_unit *u)
@@ -344,7 +362,7 @@ rs_parts_end(rs_session *s, rs_unit *u)
     if (!u->parts) {
         return 0;
     }
-    if (drop_stand_ins(s, u) < 0) {
+    if (drop_stand_ins(s, u) < 0 || forget_unused(s) < 0) {
         return -1;
     }
     return drop_machinery(s, u);

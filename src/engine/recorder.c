@@ -176,6 +176,52 @@ find_machinery(rs_state *st)
                : -1;
 }
 
+/* A module whose body is running: the script, and packages that import resoul. */
+static int
+record_running(rs_state *st, PyObject *globals, PyObject *code)
+{
+    int result;
+    PyObject *name = PyDict_GetItemWithError(globals, st->names.__name__);
+    PyObject *module = name != NULL && PyUnicode_CheckExact(name)
+                           ? PyDict_GetItemWithError(PyImport_GetModuleDict(), name)
+                           : NULL;
+    PyObject *data;
+    if (module == NULL || !PyModule_Check(module) ||
+        PyModule_GetDict(module) != globals || is_excluded(st, code)) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    data = read_file(RS_CODE(code)->co_filename);
+    if (data == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    result = rs_known_store(st, name, module, code, data, NULL);
+    Py_DECREF(data);
+    return result;
+}
+
+/* The code of module bodies on the stack is known though the recorder comes late. */
+static int
+record_stack(rs_state *st)
+{
+    int result = 0;
+    PyFrameObject *frame = PyEval_GetFrame();
+    Py_XINCREF(frame);
+    while (frame != NULL) {
+        PyFrameObject *back = PyFrame_GetBack(frame);
+        PyObject *code = (PyObject *)PyFrame_GetCode(frame);
+        PyObject *globals = PyFrame_GetGlobals(frame);
+        if (result == 0 && PyDict_Check(globals) &&
+            PyUnicode_CompareWithASCIIString(RS_CODE(code)->co_name, "<module>") == 0) {
+            result = record_running(st, globals, code);
+        }
+        Py_DECREF(globals);
+        Py_DECREF(code);
+        Py_DECREF(frame);
+        frame = back;
+    }
+    return result;
+}
+
 int
 rs_recorder_install(PyObject *engine, PyObject *excluded)
 {
@@ -190,7 +236,7 @@ rs_recorder_install(PyObject *engine, PyObject *excluded)
     if (timespec_get(&now, TIME_UTC) == TIME_UTC) {
         st->installed = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
-    if (find_machinery(st) < 0) {
+    if (find_machinery(st) < 0 || record_stack(st) < 0) {
         return -1;
     }
     external = PyImport_ImportModule("importlib._bootstrap_external");
