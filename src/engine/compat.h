@@ -97,6 +97,9 @@ rs_fn_slot(PyObject *func, int field)
     Py_UNREACHABLE();
 }
 
+/* 3.13: the body of a class stores its first line in __firstlineno__. */
+#define RS_CLASS_LINES (PY_VERSION_HEX >= 0x030D0000)
+
 /* 3.14: annotations are a function, evaluated when somebody asks. */
 #define RS_LAZY_ANNOTATIONS (PY_VERSION_HEX >= 0x030E0000)
 

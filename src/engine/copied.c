@@ -148,19 +148,17 @@ visit_wrapper(PyObject *op, void *arg)
             return 0;
         }
         result = follow_function(c, op);
-    } else if (!rs_is_wrapper(c->s->st, op)) {
-        return 0;
     } else if (Py_TYPE(op) == &PyProperty_Type) {
         result = follow_property(c, op);
     } else if (has_dict(op)) {
         PyObject *dict = PyObject_GenericGetDict(op, NULL);
-        result = dict != NULL ? follow_dict(c, dict) : -1;
+        result = dict != NULL && PyDict_Check(dict) ? follow_dict(c, dict) : -1;
         Py_XDECREF(dict);
         if (result == 0 && Py_TYPE(op) == c->s->st->lru_cache_type) {
             result = PyList_Append(c->s->caches, op);
         }
     }
-    if (result == 0) {
+    if (result == 0 && (PyFunction_Check(op) || rs_is_wrapper(c->s->st, op))) {
         c->depth++;
         result = rs_wrapper_visit(op, visit_wrapper, c);
         c->depth--;

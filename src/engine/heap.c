@@ -4,6 +4,7 @@
 
 #include "frozen.h"
 #include "gcwatch.h"
+#include "select.h"
 
 typedef struct rs_heap {
     rs_gcwatch watch; /* has marker a */
@@ -310,6 +311,12 @@ add_roots(rs_session *s, const rs_idmap *interval)
         if (u->scratch != NULL &&
             (add(s, u->scratch) < 0 || add(s, u->scratch_module) < 0)) {
             return -1;
+        }
+        for (Py_ssize_t k = 0; u->parts && k < u->selection->n_shells; k++) {
+            PyObject *space = u->selection->shells[k].space;
+            if (space != NULL && add(s, space) < 0) {
+                return -1;
+            }
         }
     }
     while (rs_idmap_next(interval, &pos, &op, NULL)) {

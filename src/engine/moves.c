@@ -13,7 +13,7 @@ move_class(rs_session *s, rs_unit *u, PyTypeObject *type, int depth)
     PyObject *name, *value, *dict = rs_class_dict(type);
     PyObject *line = PyDict_GetItemWithError(dict, s->st->names.__firstlineno__);
     const rs_select_move *move = NULL;
-    if (line != NULL && PyLong_CheckExact(line)) {
+    if (line != NULL && PyLong_CheckExact(line) && !rs_idmap_has(&s->claimed, type)) {
         move = rs_select_move_of(u, (int)PyLong_AsLong(line));
     }
     if (move != NULL && move->delta != 0 &&

@@ -333,26 +333,36 @@ forget_unused(rs_session *s)
 
 /* What the live module says of itself stays where nothing new was said. */
 static int
-drop_machinery(rs_session *s, rs_unit *u)
+drop_machinery(const rs_session *s, rs_unit *u)
 {
     const rs_names *n = &s->st->names;
     PyObject *annotations[] = {n->__annotations__, n->__annotate__,
                                n->__conditional_annotations__};
-    PyObject *getattr = PyUnicode_FromString("__getattr__");
-    PyObject *own = getattr != NULL ? PyDict_GetItemWithError(u->scratch, getattr)
-                                    : NULL;
-    int result = getattr == NULL ? -1 : 0;
-    if (own != NULL && PyCFunction_Check(own) &&
-        PyCFunction_GET_FUNCTION(own) == module_getattr) {
-        result = PyDict_DelItem(u->scratch, getattr);
-    }
-    Py_XDECREF(getattr);
-    if (result == 0 && !u->selection->documented) {
+    int result = 0;
+    if (!u->selection->documented) {
         result = drop(u->scratch, n->__doc__);
     }
     for (size_t i = 0; result == 0 && !u->selection->annotated && i < 3; i++) {
         result = drop(u->scratch, annotations[i]);
     }
+    return result;
+}
+
+int
+rs_parts_settle(rs_session *s)
+{
+    int result = 0;
+    PyObject *name = PyUnicode_FromString("__getattr__");
+    for (Py_ssize_t i = 0; name != NULL && result == 0 && i < s->n_units; i++) {
+        PyObject *scratch = s->units[i].parts ? s->units[i].scratch : NULL;
+        PyObject *own = scratch != NULL ? PyDict_GetItemWithError(scratch, name) : NULL;
+        if (own != NULL && PyCFunction_Check(own) &&
+            PyCFunction_GET_FUNCTION(own) == module_getattr) {
+            result = PyDict_DelItem(scratch, name);
+        }
+    }
+    result = name == NULL || PyErr_Occurred() ? -1 : result;
+    Py_XDECREF(name);
     return result;
 }
 

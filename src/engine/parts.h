@@ -24,6 +24,8 @@ int rs_parts_hooks(rs_session *s);
  * definitions (stand-ins, rule 5). 0 or -1. */
 int rs_parts_begin(rs_session *s, rs_unit *u);
 int rs_parts_end(rs_session *s, rs_unit *u);
+/* When all units have run: scratch modules read as themselves. 0 or -1. */
+int rs_parts_settle(rs_session *s);
 
 /* Runs a class statement of the unit in parts if it was selected so: 1 and *result (new
  * reference; NULL with an exception), 0: it is an ordinary one. `args`, `kwargs` as for

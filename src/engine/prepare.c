@@ -9,6 +9,7 @@
 #include "leaks.h"
 #include "lock.h"
 #include "maker.h"
+#include "parts.h"
 #include "quiet.h"
 #include "scratch.h"
 #include "select.h"
@@ -56,7 +57,7 @@ run_units(rs_session *s)
             return rs_lock_check_fork(s) < 0 ? -1 : rs_prepare_error(s, &s->units[i]);
         }
     }
-    return rs_lock_check_fork(s);
+    return rs_lock_check_fork(s) < 0 ? -1 : rs_parts_settle(s);
 }
 
 /* With everything in place that only this thread sees. */

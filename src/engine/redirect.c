@@ -3,6 +3,7 @@
 #include "function.h"
 #include "late.h"
 #include "op.h"
+#include "select.h"
 
 /* ---- donors and their parts ---- */
 
@@ -75,6 +76,12 @@ rs_young_open(rs_young *young, rs_session *s)
         if (map_pair(young, u->scratch, u->live) < 0 ||
             add_part(young, u->scratch) < 0 || add_part(young, u->scratch_module) < 0) {
             return -1;
+        }
+        for (Py_ssize_t k = 0; u->parts && k < u->selection->n_shells; k++) {
+            PyObject *space = u->selection->shells[k].space;
+            if (space != NULL && add_part(young, space) < 0) {
+                return -1;
+            }
         }
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->st->graveyard); i++) {

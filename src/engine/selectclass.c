@@ -93,17 +93,12 @@ is_plain_metaclass(PyTypeObject *type)
 int
 rs_select_is_weighty(PyObject *name)
 {
-    static const char *const names[] = {"__slots__",
-                                        "__eq__",
-                                        "__hash__",
-                                        "__new__",
-                                        "__prepare__",
-                                        "__init_subclass__",
-                                        "__set_name__",
-                                        "__class_getitem__",
-                                        "__init__",
-                                        "__match_args__",
-                                        NULL};
+    static const char *const names[] = {"__slots__",      "__eq__",
+                                        "__hash__",       "__new__",
+                                        "__prepare__",    "__init_subclass__",
+                                        "__set_name__",   "__class_getitem__",
+                                        "__init__",       "__post_init__",
+                                        "__match_args__", NULL};
     for (int i = 0; names[i] != NULL; i++) {
         if (rs_text_equals(name, names[i])) {
             return 1;
@@ -170,9 +165,9 @@ wants_listeners(const rs_selecting *c, const rs_statement_pair *pair, int listen
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(decorators); i++) {
         special |= !rs_select_plain_decorator(PyList_GET_ITEM(decorators, i));
     }
-    return listeners && special && !is_plain_metaclass(c->type) ? 1
-           : listeners && special && pair->old_node == NULL     ? 1
-                                                                : 0;
+    return special && listeners &&
+           (!is_plain_metaclass(c->type) || pair->old_node == NULL ||
+            rs_class_get(c->type, c->s->st->names.__dataclass_fields__) != NULL);
 }
 
 static int
@@ -599,6 +594,9 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     looks |= c->forced != NULL;
     if (same && !looks && !hoist) {
         int shifted = rs_syntax_shift(old_node, new_node, &delta);
+        if (shifted == 1 && delta != 0 && rs_select_makes_classes(new_node) != 0) {
+            shifted = PyErr_Occurred() ? -1 : 0;
+        }
         if (shifted == 1) {
             result = rs_select_moved(c->sel, rs_ast_line(old_node),
                                      rs_ast_last_line(old_node), delta);

@@ -403,6 +403,9 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
     }
     if (same && !runs) {
         int shifted = rs_syntax_shift(old_node, new_node, &delta);
+        if (shifted == 1 && delta != 0 && rs_select_makes_classes(new_node) != 0) {
+            shifted = PyErr_Occurred() ? -1 : 0;
+        }
         if (shifted == 1) {
             result = rs_select_moved(c->sel, rs_ast_line(old_node),
                                      rs_ast_last_line(old_node), delta);

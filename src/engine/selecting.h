@@ -74,6 +74,10 @@ int rs_select_block(rs_selecting *c, PyObject *old_node, PyObject *new_node, int
 /* A statement that runs as a whole, here or after the swap. 0 or -1. */
 int rs_select_run(rs_selecting *c, PyObject *old_node, PyObject *new_node);
 
+/* Does a function in it make classes, whose first line stands in its code (3.13)? Then it
+ * can't just be moved. 1, 0, -1. */
+int rs_select_makes_classes(PyObject *node);
+
 /* Does something else in this place bind the name, too? 1, 0, -1. */
 int rs_select_bound_elsewhere(rs_selecting *c, PyObject *name, PyObject *but);
 

@@ -273,8 +273,35 @@ rs_unit_warn(rs_selecting *c, rs_unit_work *w)
     return result;
 }
 
+/* Chunks of the same text that can't just be moved are looked at like others. */
+static int
+part_makers(rs_unit_work *w)
+{
+    for (Py_ssize_t i = 0; RS_CLASS_LINES && i < w->news.count; i++) {
+        rs_cut_chunk *chunk = &w->news.at[i];
+        const char *text = PyUnicode_AsUTF8(chunk->text), *found;
+        if (text == NULL) {
+            return -1;
+        }
+        found = strstr(text, "class ");
+        if (found == text) {
+            found = strstr(text + 1, "class ");
+        }
+        if (chunk->partner >= 0 && found != NULL &&
+            chunk->line != w->olds.at[chunk->partner].line &&
+            strstr(text, "def ") != NULL) {
+            w->olds.at[chunk->partner].partner = -1;
+            chunk->partner = -1;
+        }
+    }
+    return 0;
+}
+
 int
 rs_unit_collect(rs_unit_work *w, rs_selection *sel)
 {
+    if (part_makers(w) < 0) {
+        return -1;
+    }
     return collect_changed(w) < 0 ? -1 : move_matched(w, sel);
 }

@@ -175,6 +175,45 @@ rs_select_bound_elsewhere(rs_selecting *c, PyObject *name, PyObject *but)
     return result;
 }
 
+#if RS_CLASS_LINES
+static int
+find_class(PyObject *node, void *arg)
+{
+    (void)arg;
+    return rs_ast_is(node, "ClassDef") ? 2 : 0;
+}
+
+static int
+find_maker(PyObject *node, void *arg)
+{
+    int found = 0;
+    PyObject *body;
+    if (!rs_is_function_node(node)) {
+        return 0;
+    }
+    body = rs_ast_list(node, "body");
+    for (Py_ssize_t i = 0; body != NULL && found == 0 && i < PyList_GET_SIZE(body);
+         i++) {
+        found = rs_ast_walk(PyList_GET_ITEM(body, i), find_class, arg);
+    }
+    return body == NULL ? -1 : found != 0 ? found : 1;
+}
+
+int
+rs_select_makes_classes(PyObject *node)
+{
+    int found = rs_ast_walk(node, find_maker, NULL);
+    return found < 0 ? -1 : found > 0;
+}
+#else
+int
+rs_select_makes_classes(PyObject *node)
+{
+    (void)node;
+    return 0;
+}
+#endif
+
 /* ---- names that go ---- */
 
 int

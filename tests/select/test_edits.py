@@ -200,3 +200,51 @@ def test_code_is_what_an_import_would_make(edit):
     fresh = {}
     exec(compile(text.format(2), m.__file__, "exec"), fresh)
     assert m.f.__code__ == fresh["f"].__code__
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="__firstlineno__ came with 3.13")
+def test_lines_of_classes_that_functions_make(edit):
+    text = "{0}def f():\n    class L: pass\n    return L\nclass C:\n    def m(self):\n        class L: pass\n        return L\n"
+    m, update = edit(text.format(""), text.format("# moved\n# moved\n"))
+    assert (m.f().__firstlineno__, m.C().m().__firstlineno__) == (4, 8)
+    assert not update
+    assert {c.action for c in update.changes} == {"moved"}
+
+
+@pytest.mark.parametrize("value", ["[{}]", "{{1: {}}}"])
+def test_containers_of_classes_that_take_values_keep_their_identity(edit, value):
+    text = f"class C:\n    a = {value}\n"
+    m, held = None, []
+    m, _ = edit(text.format(1), text.format(1) + "    held = a\n")
+    held = m.C.a
+    edit.again(text.format(2) + "    held = a\n")
+    assert m.C.a is held
+    assert held == eval(value.format(2))
+
+
+def test_a_method_becomes_a_static_one(live):
+    m = live.module("m", "class C:\n    def m(self): return 1\n")
+    held = m.C.m
+    live.edit("m", "class C:\n    @staticmethod\n    def m(self): return 2\n")
+    resoul.reload("m", execute="changed")
+    assert held is m.C.m
+    assert held(None) == 2
+
+
+def test_a_dataclass_loses_a_method_that_the_decorator_looks_at(edit):
+    text = "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int = 1\n{}"
+    post = "    def __post_init__(self): self.a = 2\n"
+    m, _ = edit(text.format(post), text.format(""))
+    assert m.C().a == 1
+    edit.again(text.format(post))
+    assert m.C().a == 2
+
+
+def test_unchanged_names_of_another_updated_module_can_be_imported(live):
+    first = live.module("m1", "def f(): return 1\ndef g(): return 1\n")
+    second = live.module("m2", "x = 1\n")
+    live.edit("m1", "def f(): return 2\ndef g(): return 1\n")
+    live.edit("m2", "x = 1\nfrom m1 import g, f\n")
+    resoul.reload(["m1", "m2"], execute="changed")
+    assert (second.g, second.f) == (first.g, first.f)
+    assert (second.g(), second.f()) == (1, 2)
