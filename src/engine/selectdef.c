@@ -424,6 +424,10 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
             goto done;
         }
         live = live_function(c, qualname, old_node);
+        if (!alike && c->s->only_changed &&
+            rs_warn_redecorated(c, qualname, live, old_node, new_node) < 0) {
+            goto done;
+        }
         inner = alike && (hoist || (!runs && (PyList_GET_SIZE(decorators) > 0 ||
                                               is_implicit(c, name))));
         if (live == NULL && c->maker != NULL && !runs) {

@@ -4,6 +4,7 @@
 #include "instances.h"
 #include "lines.h"
 #include "lookup.h"
+#include "outside.h"
 #include "same.h"
 
 /* ---- kept values ---- */
@@ -104,6 +105,47 @@ rs_warn_decorated(rs_selecting *c, PyObject *qualname, PyObject *old_node,
                      "the signature or annotations changed, and the decorators, which "
                      "did not change, are not run again: what they remember of the "
                      "function is old");
+}
+
+/* Is the decorator one of those that `node` has? 1, 0, -1. */
+static int
+has_decorator(PyObject *node, PyObject *decorator)
+{
+    PyObject *decorators = rs_ast_list(node, "decorator_list");
+    int result = decorators != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(decorators); i++) {
+        result = rs_syntax_same(PyList_GET_ITEM(decorators, i), decorator);
+    }
+    return result;
+}
+
+int
+rs_warn_redecorated(rs_selecting *c, PyObject *qualname, PyObject *live,
+                    PyObject *old_node, PyObject *new_node)
+{
+    PyObject *decorators = rs_ast_list(old_node, "decorator_list");
+    /* what is bound to the name is the function itself: they were called for what they do */
+    int bare = live != NULL && rs_live_definition(c->u, qualname) == live;
+    for (Py_ssize_t i = 0; decorators != NULL && i < PyList_GET_SIZE(decorators); i++) {
+        PyObject *decorator = PyList_GET_ITEM(decorators, i);
+        int kind, stays = has_decorator(new_node, decorator);
+        if (stays < 0) {
+            return -1;
+        }
+        if (stays || rs_select_plain_decorator(decorator)) {
+            continue;
+        }
+        kind = rs_outside_decorator(c->s, c->u->live, decorator);
+        if (kind < 0) {
+            return -1;
+        }
+        if (bare || kind == RS_DECORATOR_METHOD) {
+            return rs_notice(c->s, "RSL618", c->u, qualname, rs_ast_line(new_node),
+                             "its decorators changed and run again; what the old ones "
+                             "registered stays beside the new");
+        }
+    }
+    return decorators == NULL ? -1 : 0;
 }
 
 static int

@@ -1,6 +1,6 @@
 /* selectwarn.h -- what an update leaves as it is, and its author may not expect.
  * Owns:     nothing; appends to s->notices.
- * Provides: rs_warn_kept_type, rs_warn_decorated, rs_warn_cover, rs_warn_wrapped,
+ * Provides: rs_warn_kept_type, rs_warn_decorated, rs_warn_redecorated, rs_warn_cover, rs_warn_wrapped,
  *           rs_warn_init, rs_warn_removed.
  * Depends:  selecting.h, instances.h.
  * Threads:  the GIL is held; runs no Python code of the user.
@@ -23,6 +23,11 @@ int rs_warn_kept_type(rs_selecting *c, PyObject *name, PyObject *live,
  * remember the old signature. Before the nodes are reduced. 0 or -1. */
 int rs_warn_decorated(rs_selecting *c, PyObject *qualname, PyObject *old_node,
                       PyObject *new_node);
+
+/* RSL618: a decorator that registered the function runs again, otherwise or not at all,
+ * and what it registered before stays. `live`: the function, or NULL. 0 or -1. */
+int rs_warn_redecorated(rs_selecting *c, PyObject *qualname, PyObject *live,
+                        PyObject *old_node, PyObject *new_node);
 
 /* RSL615: what the program put in the place of a definition stays. `donor`: what the new
  * source has there. Nothing is said if it did not change. While planning. 0 or -1. */

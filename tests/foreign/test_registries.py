@@ -1,7 +1,7 @@
 """What module bodies of the standard library's users do: register, start, set up."""
 
 import pytest
-from livefolder import text
+from livefolder import text, warned
 
 
 def test_handlers_of_loggers_are_not_doubled(app):
@@ -28,7 +28,7 @@ def test_handlers_of_loggers_are_not_doubled(app):
         app.edit(("StreamHandler()", "StreamHandler(None)"))
         assert logger.handlers == [handler]
         assert m.handler is handler
-        update = app.edit(("%(message)s", "%(name)s %(message)s"))
+        app.edit(("%(message)s", "%(name)s %(message)s"))
         assert handler.formatter._fmt == "%(name)s %(message)s"
         assert logger.handlers == [handler]
         app.edit(
@@ -235,6 +235,13 @@ def test_the_registering_function_changes(app, reg):
         )
     )
     assert [f.__name__ for f in reg.LIST] == ["three", "one", "two"]
+
+
+@pytest.mark.refuses("RSL618")
+def test_a_registration_under_another_type(app, reg):
+    update = app.edit(("@show.register(str)", "@show.register(bytes)"))
+    assert warned(update, "_") == {"RSL618"}
+    assert [reg.show(x) for x in (1, b"", None)] == ["int", "str", "any"]
 
 
 def test_subclasses_register_once(app, reg):
