@@ -2,7 +2,7 @@
  * Owns:     u->selection.
  * Provides: rs_select, rs_selection_clear, rs_select_verdict, rs_select_is_gone,
  *           rs_select_gone_line.
- * Depends:  session.h, chunks.h, syntax.h, reduce.h.
+ * Depends:  session.h, chunks.h, syntax.h; selectunit.h, which does it.
  * Threads:  the updating thread. Runs Python code of the standard library (the parser).
  * Invariants:
  *   E1  an unchanged statement is never executed again, but for definitions that read at
@@ -79,7 +79,7 @@ struct rs_selection {
 };
 
 /* For all units: decides, and makes u->code, u->known_code and u->effects of it
- * (reduce.h). After rs_source_load. 0, or -1 with an exception. */
+ * (selectunit.h). After rs_source_load. 0, or -1 with an exception. */
 int rs_select(rs_session *s);
 
 /* For execute="all": what the data policy "merge" has to know. 0 or -1. */
