@@ -71,6 +71,9 @@ int rs_select_policy(rs_selecting *c, PyObject *name, int *named);
 /* selectblock.c. A compound statement. */
 int rs_select_block(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same);
 
+/* selectlook.c. RSL611: does an unchanged statement use what changed? 0 or -1. */
+int rs_select_warn_of(rs_selecting *c, PyObject *node);
+
 /* A statement that runs as a whole, here or after the swap. 0 or -1. */
 int rs_select_run(rs_selecting *c, PyObject *old_node, PyObject *new_node);
 

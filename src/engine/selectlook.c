@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lookup.h"
 #include "same.h"
 
 /* ---- which statements are looked at ---- */
@@ -167,8 +168,8 @@ calls_node(PyObject *node, void *arg)
 }
 
 /* An unchanged statement whose result could be another now: said, not run (E1). */
-static int
-warn_of(rs_selecting *c, PyObject *node)
+int
+rs_select_warn_of(rs_selecting *c, PyObject *node)
 {
     int reads, calls;
     if (rs_is_function_node(node) || rs_ast_is(node, "ClassDef")) {
@@ -182,10 +183,41 @@ warn_of(rs_selecting *c, PyObject *node)
     if (!calls && !reads) {
         return 0;
     }
-    return rs_notice(c->s, "RSL611", c->u, NULL, rs_ast_line(node),
+    return rs_notice(c->s, "RSL611", c->u, c->prefix, rs_ast_line(node),
                      "this statement did not change and is not run again, but it %s "
-                     "something that changed; name what it binds in take= to run it",
-                     calls ? "calls" : "reads");
+                     "something that changed; %s",
+                     calls ? "calls" : "reads",
+                     c->maker != NULL ? "the program has to be restarted to run it"
+                                      : "name what it binds in take= to run it");
+}
+
+/* The same for the statements of a class that nobody has looked at. */
+static int
+warn_of_class(rs_selecting *c, PyObject *node)
+{
+    PyObject *body = rs_ast_list(node, "body"), *name = rs_ast_get(node, "name");
+    rs_selecting inner = *c;
+    PyTypeObject *live;
+    int result = 0;
+    if (body == NULL || name == NULL) {
+        return -1;
+    }
+    inner.prefix = rs_select_qualname(c, name);
+    if (inner.prefix == NULL) {
+        return -1;
+    }
+    live = rs_live_class(c->s, c->u, inner.prefix);
+    if (live != NULL) {
+        result = rs_select_maker(c, live, node, &inner.maker);
+    }
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(body); i++) {
+        PyObject *statement = PyList_GET_ITEM(body, i);
+        result = rs_ast_is(statement, "ClassDef")
+                     ? warn_of_class(&inner, statement)
+                     : rs_select_warn_of(&inner, statement);
+    }
+    Py_DECREF(inner.prefix);
+    return result;
 }
 
 /* Its statements say themselves what moves. */
@@ -254,10 +286,14 @@ rs_unit_warn(rs_selecting *c, rs_unit_work *w)
     }
     for (Py_ssize_t i = 0; result == 0 && i < w->news.count; i++) {
         PyObject *nodes;
-        if (w->news.at[i].partner < 0 || rs_cut_is_definition(&w->news, i)) {
+        if (w->news.at[i].partner < 0) {
             continue;
         }
         result = rs_cut_mentions(&w->news, i, words);
+        if (result > 0 && rs_cut_is_definition(&w->news, i)) {
+            int looked = is_wanted(c, w, i, 0);
+            result = looked < 0 ? -1 : !looked;
+        }
         if (result <= 0) {
             continue;
         }
@@ -266,7 +302,12 @@ rs_unit_warn(rs_selecting *c, rs_unit_work *w)
         for (Py_ssize_t k = 0; result == 0 && k < PyList_GET_SIZE(nodes); k++) {
             PyObject *node = PyList_GET_ITEM(nodes, k);
             int there = PySequence_Contains(c->new_body, node);
-            result = there < 0 ? -1 : there ? 0 : warn_of(c, node);
+            if (there != 0) {
+                result = there < 0 ? -1 : 0;
+            } else {
+                result = rs_ast_is(node, "ClassDef") ? warn_of_class(c, node)
+                                                     : rs_select_warn_of(c, node);
+            }
         }
     }
     Py_DECREF(words);

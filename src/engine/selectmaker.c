@@ -291,6 +291,31 @@ check_removed(const rs_selecting *inner, PyObject *node)
     return refuse(inner, node, name, "this is gone from the source");
 }
 
+/* An assignment that did not change, and that somebody wants to be run: take=. */
+static int
+check_wanted(const rs_selecting *inner, PyObject *node)
+{
+    int named = 0, plain = rs_select_is_plain_value(node), result = 0;
+    PyObject *name, *iter, *set = PySet_New(NULL);
+    if (plain != 0 || set == NULL || rs_syntax_binds(node, set) < 0) {
+        Py_XDECREF(set);
+        return plain > 0 ? 0 : -1;
+    }
+    iter = PyObject_GetIter(set);
+    while (result == 0 && iter != NULL && (name = PyIter_Next(iter)) != NULL) {
+        int policy = rs_select_policy((rs_selecting *)inner, name, &named);
+        result = policy < 0 ? -1
+                 : policy == 1 && named
+                     ? refuse(inner, node, name,
+                              "take= or _reload_data asks to run this again")
+                     : 0;
+        Py_DECREF(name);
+    }
+    Py_XDECREF(iter);
+    Py_DECREF(set);
+    return PyErr_Occurred() ? -1 : result;
+}
+
 static int
 check_pair(const rs_selecting *inner, const rs_statement_pair *pair)
 {
@@ -300,6 +325,9 @@ check_pair(const rs_selecting *inner, const rs_statement_pair *pair)
     }
     if (rs_is_function_node(node)) {
         return check_function(inner, pair);
+    }
+    if (pair->same && (rs_ast_is(node, "Assign") || rs_ast_is(node, "AnnAssign"))) {
+        return check_wanted(inner, node);
     }
     if (pair->same || rs_ast_is(node, "Pass") || rs_ast_is(node, "Import") ||
         rs_ast_is(node, "ImportFrom") || rs_select_is_docstring(node)) {

@@ -395,6 +395,9 @@ select_plain(rs_selecting *c, const rs_statement_pair *pair)
         PyList_GET_SIZE(c->new_body) + PyList_GET_SIZE(c->effects) != before) {
         return result;
     }
+    if (c->prefix != NULL && rs_select_warn_of(c, pair->new_node) < 0) {
+        return -1;
+    }
     result = rs_syntax_shift(pair->old_node, pair->new_node, &delta);
     return result == 1 ? rs_select_moved(c->sel, rs_ast_line(pair->old_node),
                                          rs_ast_last_line(pair->old_node), delta)

@@ -165,6 +165,41 @@ def test_a_statement_that_calls_what_changed_is_told_of(live, log):
     assert m.TABLE == 2
 
 
+IN_CLASSES = {
+    "a global": ("K = 1\nclass C:\n    L = K * 2", "K = 1", "K = 2", 3),
+    "a global, in a class that changed": (
+        "K = 1\nclass C:\n    L = K * 2\n    def f(self, x=K): return x",
+        "K = 1",
+        "K = 2",
+        3,
+    ),
+    "another of the class": ("class C:\n    K = 1\n    L = K * 2", "K = 1", "K = 2", 3),
+    "a function": (
+        "def k(): return 1\nclass C:\n    class D:\n        L = k() * 2",
+        "return 1",
+        "return 2",
+        4,
+    ),
+    "a function, in a class that changed": (
+        "def k(): return 1\nclass C:\n    L = k() * 2\n    def f(self): return 1",
+        "return 1",
+        "return 2",
+        3,
+    ),
+}
+
+
+@pytest.mark.refuses("RSL611")
+@pytest.mark.parametrize("case", IN_CLASSES.values(), ids=IN_CLASSES)
+def test_a_statement_of_a_class_that_uses_what_changed_is_told_of(live, case):
+    source, old, new, line = case
+    m = live.module("m", source)
+    live.edit("m", source.replace(old, new))
+    update = changed(m)
+    assert [(w.code, w.lineno) for w in update.warnings] == [("RSL611", line)]
+    assert getattr(m.C, "D", m.C).L == 2
+
+
 @pytest.mark.refuses("RSL106")
 def test_without_the_old_source_nobody_can_tell(live):
     import types

@@ -173,3 +173,28 @@ def test_a_class_with_a_function_of_a_package_as_decorator(live, model):
     assert (plain.title, model.made) == ("new", [])
     edit(live, ("things = [K]", "things = [K]\n    more: int = 1"))
     assert (plain.more, model.made) == (1, ["plain"])
+
+
+@pytest.mark.refuses("RSL207")
+def test_nobody_runs_a_field_again(live, model):
+    field = model.Player.fields["name"]
+    live.edit("model", MODEL)
+    with pytest.raises(resoul.RefusedError, match="RSL207"):
+        live.reload("model", execute="changed", take=["model.Player.name"])
+    assert model.Player.fields == {"name": field}
+    assert "name" not in vars(model.Player)
+
+
+@pytest.mark.refuses("RSL611")
+def test_a_field_that_reads_what_changed(live, model):
+    source = MODEL.replace('Field("str")', "Field(K)")
+    live.edit("model", source)
+    del model.Player  # so that it is a new class
+    live.reload("model", execute="changed", data="merge")
+    model.made.clear()
+    live.edit("model", source.replace("K = 1", "K = 2"))
+    update = live.reload("model", execute="changed", data="merge")
+    assert warned(update, "Player") == {"RSL611"}
+    assert "restarted" in str(update.warnings)
+    assert model.Player.fields["name"].kind == 1
+    assert model.made == []
