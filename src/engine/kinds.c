@@ -170,8 +170,7 @@ unexplained(const walk_state *walk, PyObject *old)
     Py_ssize_t found = count != NULL ? PyLong_AsSsize_t(count) : 0;
     return Py_REFCNT(old) - found - rs_session_holds(s, old) - donors_of(s, old) -
            rs_idmap_has(&s->replaced, old) - rs_idmap_has(&s->replaced_names, old) -
-           rs_idmap_has(&walk->counts, old) - 2 * rs_idmap_has(&walk->holders, old) -
-           2 * rs_idmap_has(&s->nested_done, old);
+           rs_idmap_has(&walk->counts, old) - 2 * rs_idmap_has(&walk->holders, old);
 }
 
 static int

@@ -212,7 +212,7 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
     n += rs_idmap_has(&s->quiet, op);
     n += rs_idmap_holds(&s->rewraps, op, live) + rs_idmap_holds(&s->bodies, op, live) +
          rs_idmap_holds(&s->combinations, op, live);
-    n += 2 * rs_idmap_has(&s->born, op);
+    n += 2 * rs_idmap_has(&s->born, op) + 2 * rs_idmap_has(&s->nested_done, op);
     n += 2 * rs_idmap_has(&s->changed, op) + 2 * rs_idmap_has(&s->late, op);
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         n += s->units[i].scratch == op;

@@ -217,6 +217,16 @@ def test_without_the_old_source_nobody_can_tell(live):
         del sys.modules["made"]
 
 
+@pytest.mark.parametrize("value", ["2", "[2]", "f() or 2"])
+def test_a_stand_in_is_nobody_elses_copy(live, value):
+    """A function that runs in a stand-in while its own definition changes, too."""
+    m = live.module("m", "X = 1\ndef f(): return 0")
+    live.edit("m", f"X = {value}\ndef f():\n    return 0, 1")
+    update = changed(m, data="take")
+    assert update.warnings == []
+    assert m.f() == (0, 1)
+
+
 def test_a_hundred_edits_there_and_back(live):
     texts = [
         "class C:\n    def m(self, a=1):\n        return (lambda: 1)()\nX = 1",
