@@ -233,7 +233,10 @@ check(rs_session *s, PyObject *modules)
             return -1;
         }
     }
-    return rs_pending_report(s) < 0 ? -1 : fill(s);
+    if (rs_pending_report(s) < 0 || rs_refuse_notices(s) < 0 || refuse_all(s) < 0) {
+        return -1;
+    }
+    return fill(s);
 }
 
 PyObject *
@@ -257,6 +260,7 @@ rs_check(PyObject *engine, rs_state *st, const rs_update_options *options)
     s->del = Py_NewRef(options->del);
     s->base = options->base != Py_None ? Py_NewRef(options->base) : NULL;
     s->only_changed = 1;
+    s->strict = options->strict;
     result = check(s, options->modules);
     rs_lock_release(st);
     rs_session_finish(s);

@@ -26,7 +26,7 @@ rs_state_of(PyObject *engine_module)
 PyDoc_STRVAR(
     reload_doc,
     "reload(modules, *, update, allowed, data, execute, take, delete, timeout,\n"
-    "       base)\n"
+    "       base, strict)\n"
     "--\n\n"
     "Update live modules from their new source, as one transaction.\n\n"
     "modules: iterable of names and module objects.\n"
@@ -36,6 +36,7 @@ PyDoc_STRVAR(
     "execute: 'all' or 'changed'.\n"
     "take, delete: sets of qualified names. timeout: seconds, <= 0 for none.\n"
     "base: dict, name of a module -> the source that lives (str, or bytes of a file).\n"
+    "strict: what would be a warning refuses.\n"
     "Raises UpdateError, PrepareError, RefusedError.");
 
 /* reload() and prepare() take the same arguments. 0 or -1. */
@@ -45,12 +46,13 @@ parse_options(PyObject *args, PyObject *kwargs, const char *format,
 {
     static const char *const keywords[] = {"modules", "update", "allowed", "data",
                                            "execute", "take",   "delete",  "timeout",
-                                           "base",    NULL};
+                                           "base",    "strict", NULL};
     const char *execute;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, format, (char **)(uintptr_t)keywords, &options->modules,
-            &options->update, &options->allowed, &options->data, &execute,
-            &options->take, &options->del, &options->timeout, &options->base)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, (char **)(uintptr_t)keywords,
+                                     &options->modules, &options->update,
+                                     &options->allowed, &options->data, &execute,
+                                     &options->take, &options->del, &options->timeout,
+                                     &options->base, &options->strict)) {
         return -1;
     }
     if (options->base != Py_None && !PyDict_Check(options->base)) {
@@ -71,7 +73,7 @@ static PyObject *
 engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
 {
     rs_update_options options = {0};
-    if (parse_options(args, kwargs, "O$OOOsOOdO:reload", &options) < 0) {
+    if (parse_options(args, kwargs, "O$OOOsOOdOp:reload", &options) < 0) {
         return NULL;
     }
     return rs_update_reload(engine, rs_state_of(engine), &options);
@@ -80,7 +82,7 @@ engine_reload(PyObject *engine, PyObject *args, PyObject *kwargs)
 PyDoc_STRVAR(
     prepare_doc,
     "prepare(modules, *, update, allowed, data, execute, take, delete, timeout,\n"
-    "        base)\n"
+    "        base, strict)\n"
     "--\n\n"
     "Execute, match and plan what reload() would; nothing live changes before "
     "commit().\n"
@@ -90,7 +92,7 @@ static PyObject *
 engine_prepare(PyObject *engine, PyObject *args, PyObject *kwargs)
 {
     rs_update_options options = {0};
-    if (parse_options(args, kwargs, "O$OOOsOOdO:prepare", &options) < 0) {
+    if (parse_options(args, kwargs, "O$OOOsOOdOp:prepare", &options) < 0) {
         return NULL;
     }
     return rs_prepared_new(engine, rs_state_of(engine), &options);
@@ -161,19 +163,20 @@ engine_pending(PyObject *engine, PyObject *ignored)
 
 PyDoc_STRVAR(
     check_doc,
-    "check(modules, *, update, allowed, data, take, delete, base)\n--\n\n"
+    "check(modules, *, update, allowed, data, take, delete, base, strict)\n--\n\n"
     "What reload() with execute='changed' would do, without executing anything.");
 
 static PyObject *
 engine_check(PyObject *engine, PyObject *args, PyObject *kwargs)
 {
-    static const char *const keywords[] = {"modules", "update", "allowed", "data",
-                                           "take",    "delete", "base",    NULL};
+    static const char *const keywords[] = {"modules", "update", "allowed",
+                                           "data",    "take",   "delete",
+                                           "base",    "strict", NULL};
     rs_update_options options = {.only_changed = 1};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$OOOOOO:check",
-                                     (char **)(uintptr_t)keywords, &options.modules,
-                                     &options.update, &options.allowed, &options.data,
-                                     &options.take, &options.del, &options.base)) {
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O$OOOOOOp:check", (char **)(uintptr_t)keywords,
+            &options.modules, &options.update, &options.allowed, &options.data,
+            &options.take, &options.del, &options.base, &options.strict)) {
         return NULL;
     }
     return rs_check(engine, rs_state_of(engine), &options);

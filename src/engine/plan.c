@@ -58,9 +58,14 @@ start_again(rs_session *s)
     return PyList_SetSlice(s->notices, s->early_notices, PY_SSIZE_T_MAX, NULL);
 }
 
+/* With strict=True warnings refuse, when all of them are known: at the end, or together
+ * with what refuses anyway. */
 static int
-refuse_if_needed(rs_session *s)
+refuse_if_needed(rs_session *s, int at_end)
 {
+    if ((at_end || PyList_GET_SIZE(s->refusals) > 0) && rs_refuse_notices(s) < 0) {
+        return -1;
+    }
     if (PyList_GET_SIZE(s->refusals) == 0) {
         return 0;
     }
@@ -74,7 +79,8 @@ rs_plan_make(rs_session *s)
     if (start_again(s) < 0 || rs_names_check_options(s) < 0 || rs_class_plan(s) < 0 ||
         rs_names_plan_modules(s) < 0 || rs_function_plan(s) < 0 ||
         rs_copied_plan(s) < 0 || rs_rewrap_plan(s) < 0 || rs_data_plan_bodies(s) < 0 ||
-        rs_moves_plan(s) < 0 || rs_pending_report(s) < 0 || refuse_if_needed(s) < 0) {
+        rs_moves_plan(s) < 0 || rs_pending_report(s) < 0 ||
+        refuse_if_needed(s, 0) < 0) {
         return -1;
     }
     rs_session_breathe(s);
@@ -89,5 +95,5 @@ rs_plan_make(rs_session *s)
         rs_leftovers_plan(s) < 0) {
         return -1;
     }
-    return refuse_if_needed(s);
+    return refuse_if_needed(s, 1);
 }

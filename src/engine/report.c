@@ -93,6 +93,22 @@ rs_change(rs_session *s, const rs_unit *unit, PyObject *qualname, const char *ki
     return append_record(s->changes, s->st->Change, values, 7);
 }
 
+int
+rs_refuse_notices(rs_session *s)
+{
+    for (Py_ssize_t i = 0; s->strict && i < PyList_GET_SIZE(s->notices); i++) {
+        PyObject *notice = PyList_GET_ITEM(s->notices, i), *values[7];
+        for (Py_ssize_t k = 0; k < 6; k++) {
+            values[k] = Py_NewRef(PyStructSequence_GetItem(notice, k));
+        }
+        values[6] = PyUnicode_FromString("Without strict=True that is a warning.");
+        if (append_record(s->refusals, s->st->Reason, values, 7) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* " (weapons.py:12)", as far as it is known. */
 static PyObject *
 reason_place(PyObject *reason)

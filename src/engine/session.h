@@ -147,6 +147,7 @@ struct rs_session {
     PyObject *take;    /* set of "module.name" or "module.Class.name" */
     PyObject *del;     /* the same, delete= */
     int only_changed;  /* execute="changed" */
+    int strict;        /* warnings refuse */
     double timeout;    /* seconds; <= 0: none */
 
     /* results */
@@ -206,6 +207,9 @@ int rs_notice(rs_session *s, const char *code, const rs_unit *unit, PyObject *qu
               int line, const char *message, ...);
 int rs_change(rs_session *s, const rs_unit *unit, PyObject *qualname, const char *kind,
               const char *action, int line, const char *reason, ...);
+
+/* strict=True: a refusal for each of s->notices. 0 or -1. */
+int rs_refuse_notices(rs_session *s);
 
 /* Raises RefusedError with all of s->refusals. An exception is set in any case; 0 if it
  * is that one. */

@@ -454,6 +454,7 @@ rs_update_new(PyObject *engine, rs_state *st, const rs_update_options *options)
         s->del = Py_NewRef(options->del);
         s->timeout = options->timeout;
         s->only_changed = options->only_changed;
+        s->strict = options->strict;
     }
     return s;
 }

@@ -23,6 +23,7 @@ typedef struct {
     PyObject *del;     /* set of names */
     double timeout;
     int only_changed; /* execute="changed" */
+    int strict;       /* warnings refuse */
 } rs_update_options;
 
 /* None, or NULL with an exception. */

@@ -17,7 +17,6 @@ from resoul._options import (
     Configuration,
     Configured,
     check,
-    check_supported,
     policies,
 )
 from resoul._policy import Policy
@@ -86,11 +85,9 @@ def resolve(
     strict: bool | Configured,
     timeout: float | Configured | None,
 ) -> Options:
-    """The options of a call. Raises TypeError or ValueError as configure() does, and
-    ValueError for what the engine can't do yet, wherever that was said."""
+    """The options of a call. Raises TypeError or ValueError as configure() does."""
     given = {"data": data, "execute": execute, "strict": strict, "timeout": timeout}
     wanted = Configuration(**(_said | check(given)))
-    check_supported(wanted)
     pairs = policies(wanted)
     return Options(
         allowed=Policy(wanted.allow, wanted.deny),

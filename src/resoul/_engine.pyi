@@ -119,6 +119,7 @@ def prepare(
     delete: frozenset[str],
     timeout: float,
     base: dict[str, str | bytes] | None,
+    strict: bool,
 ) -> Prepared: ...
 def fork() -> int: ...
 def reload(
@@ -132,6 +133,7 @@ def reload(
     delete: frozenset[str],
     timeout: float,
     base: dict[str, str | bytes] | None,
+    strict: bool,
 ) -> None: ...
 def check(
     modules: list[str | ModuleType],
@@ -142,6 +144,7 @@ def check(
     take: frozenset[str],
     delete: frozenset[str],
     base: dict[str, str | bytes] | None,
+    strict: bool,
 ) -> None: ...
 def pending() -> list[Change]: ...
 def changed_sources(

@@ -36,11 +36,6 @@ BUILT_IN: Final = Configuration()
 _DATA: Final = ("keep", "take", "merge")
 _EXECUTE: Final = ("all", "changed")
 
-# What the engine can do of these.
-_DATA_NOW: Final = ("keep", "take", "merge")
-_EXECUTE_NOW: Final = ("all", "changed")
-_STRICT_NOW: Final = (False,)
-
 
 class Unset(Enum):
     """The value of an option that a call does not give."""
@@ -70,14 +65,6 @@ def check(options: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if value is not UNSET
     }
-
-
-def check_supported(wanted: Configuration) -> None:
-    """ValueError if the engine can't do that (yet)."""
-    for _, policy in policies(wanted):
-        _one_of("data", policy, _DATA_NOW)
-    _one_of("execute", wanted.execute, _EXECUTE_NOW)
-    _one_of("strict", wanted.strict, _STRICT_NOW)
 
 
 def policies(wanted: Configuration) -> tuple[tuple[str, str], ...]:

@@ -98,7 +98,7 @@ def check(
 
 
 def _compare(request: Request, update: Update) -> None:
-    named = ("allowed", "data", "take", "delete", "base")
+    named = ("allowed", "data", "take", "delete", "base", "strict")
     options = {name: request.options[name] for name in named}
     _engine.check(request.modules, update=update, **options)
 

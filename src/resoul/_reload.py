@@ -113,6 +113,8 @@ class Request:
         asked: list[str | ModuleType]
         if modules is None:
             asked, gone = _changed(options.allowed)
+            if gone and options.strict:
+                raise _refusal(gone)
         else:
             asked = _modules(modules)
         names = tuple(_name(module) for module in asked)
@@ -124,6 +126,7 @@ class Request:
             "delete": _qualified("delete", delete),
             "timeout": options.timeout,
             "base": _base.resolve(base, names),
+            "strict": options.strict,
         }
         return cls(asked, names, gone, arguments)
 
@@ -172,6 +175,15 @@ def _changed(allowed: Policy) -> tuple[list[str | ModuleType], list[_engine.Noti
         filename = file if isinstance(file, str) else ""
         notices.append(_engine.Notice(("RSL610", name, "", filename, 0, found)))
     return [*changed], notices
+
+
+def _refusal(notices: Iterable[_engine.Notice]) -> _engine.RefusedError:
+    """What strict=True makes of warnings that the engine does not know of."""
+    todo = "Without strict=True that is a warning."
+    lines = [f"{notice_text(notice)}. {todo}" for notice in notices]
+    error = _engine.RefusedError("\n".join(lines))
+    error.reasons = [_engine.Reason((*notice, todo)) for notice in notices]
+    return error
 
 
 def warn(notices: Iterable[_engine.Notice]) -> None:

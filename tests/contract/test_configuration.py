@@ -174,22 +174,13 @@ def test_the_timeout_of_the_configuration_is_kept(live):
         live.update("m", "while True: pass", timeout=0.2)
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "supported"),
-    [
-        ("strict", True, "False"),
-    ],
-)
-def test_what_updates_cannot_do_yet_is_said(live, option, value, supported):
+def test_strict_is_configured_and_said(live):
     m = live.module("m", "X = 1")
-    live.edit("m", "X = 2")
-    words = f"{option}={value!r} is not supported, only {supported}$"
-    with pytest.raises(ValueError, match=words):
-        resoul.reload(m, **{option: value})
-    resoul.configure(**{option: value})
-    with pytest.raises(ValueError, match=words):
+    live.edit("m", "")
+    resoul.configure(strict=True)
+    with pytest.raises(resoul.RefusedError, match="RSL612"):
         resoul.reload(m)
-    assert m.X == 1
+    assert resoul.reload(m, strict=False).warnings
 
 
 # -- policies by module ----------------------------------------------------------------

@@ -273,6 +273,7 @@ def test_the_engine_takes_a_dict_only(live):
             take=frozenset(),
             delete=frozenset(),
             timeout=0.0,
+            strict=False,
             base=[],
         )
 
