@@ -175,3 +175,15 @@ def test_a_new_model(app, models):
     del apps.all_models["shop"]["guild"]
     apps.clear_cache()
     still_works(m)
+
+
+def test_the_whole_body_runs_again(app, models):
+    """execute="all": Django itself warns of it."""
+    from django.apps import apps
+
+    app.live.edit("shop.models", MODEL.replace('"hello "', '"hi "'))
+    with pytest.warns(RuntimeWarning, match="already registered"):
+        app.live.reload("shop.models", execute="all")
+    assert models.player.greet() == "hi ann"
+    assert apps.all_models["shop"]["player"] is models.Player
+    still_works(models)

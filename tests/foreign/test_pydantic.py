@@ -161,3 +161,46 @@ def test_a_new_model(app, made):
     assert m.Guild(teams=[{"name": "x"}]).teams[0].name == "x."
     assert app.log == []
     still_works(m, player)
+
+
+@pytest.mark.refuses("RSL206")
+def test_the_whole_body_runs_again(app, made):
+    m, player = made
+    app.live.edit("app", MODEL.replace('"hello "', '"hi "'))
+    with pytest.raises(resoul.RefusedError) as caught:
+        app.live.reload("app", execute="all")
+    assert codes(caught.value) == {"RSL206"}
+    app.log.clear()
+    assert player.greet() == "hello ann."
+    still_works(m, player)
+
+
+DATACLASS = text("""
+from pydantic.dataclasses import dataclass
+
+@dataclass
+class Point:
+    x: int = 1
+    LIMIT = 3
+    def f(self):
+        return self.x
+""")
+
+
+def test_methods_of_a_dataclass(app):
+    m = app.load(DATACLASS)
+    point = m.Point(x="2")
+    app.edit(
+        ("return self.x", "return self.x + self.LIMIT"), ("LIMIT = 3", "LIMIT = 4")
+    )
+    assert point.f() == 6
+    assert m.Point(x="3").f() == 7
+
+
+@pytest.mark.refuses("RSL206")
+def test_a_new_field_of_a_dataclass(app):
+    m = app.load(DATACLASS)
+    with pytest.raises(resoul.RefusedError) as caught:
+        app.edit(("    LIMIT", "    y: int = 1\n    LIMIT"))
+    assert codes(caught.value) == {"RSL206"}
+    assert m.Point(x="3") == m.Point(3)

@@ -208,3 +208,13 @@ def test_a_new_model(app, shop):
     assert app.log == []
     session.rollback()
     still_works(m, session, player)
+
+
+def test_the_whole_body_runs_again(app, shop):
+    """execute="all": SQLAlchemy does not stand a second base, and the update fails."""
+    m, session, player = shop
+    app.live.edit("app", MODEL.replace('"hello "', '"hi "'))
+    with pytest.raises(resoul.PrepareError):
+        app.live.reload("app", execute="all")
+    assert player.greet() == "hello ann"
+    still_works(m, session, player)
