@@ -1,10 +1,53 @@
 #include "builtins.h"
 
+#include "scratch.h"
+
 typedef struct {
     PyDictObject dict;
     rs_session *session;
     PyObject *real;
 } rs_builtins;
+
+/* What another updated module has made anew, under the name that it has there: borrowed or
+ * NULL. */
+static PyObject *
+made_by(const rs_unit *other, PyObject *value)
+{
+    Py_ssize_t pos = 0;
+    PyObject *name, *there;
+    while (PyDict_Next(other->live, &pos, &name, &there)) {
+        if (there == value) {
+            return PyDict_GetItemWithError(other->scratch, name);
+        }
+    }
+    return NULL;
+}
+
+/* The value as new code has to see it: modules that are updated, and their definitions, are
+ * the new ones. Borrowed; NULL with an exception. */
+static PyObject *
+renewed(rs_session *s, const rs_unit *u, PyObject *value)
+{
+    int definition = PyFunction_Check(value) || PyType_Check(value);
+    if (!u->parts || (!definition && !PyModule_Check(value))) {
+        return value;
+    }
+    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+        rs_unit *other = &s->units[i];
+        PyObject *made;
+        if (other == u || !other->parts) {
+            continue;
+        }
+        if (other->module == value) {
+            return rs_scratch_run(s, other) < 0 ? NULL : other->scratch_module;
+        }
+        made = definition ? made_by(other, value) : NULL;
+        if (made != NULL || PyErr_Occurred()) {
+            return made;
+        }
+    }
+    return value;
+}
 
 /* The live value of a name for the code that asks, which runs in a scratch namespace. */
 static PyObject *
@@ -12,6 +55,7 @@ live_value(const rs_builtins *self, PyObject *name)
 {
     const rs_session *s = self->session;
     const rs_unit *u;
+    PyObject *value;
     PyObject *globals = PyEval_GetGlobals();
     if (s == NULL || globals == NULL || s->n_units == 0) {
         return NULL;
@@ -20,7 +64,8 @@ live_value(const rs_builtins *self, PyObject *name)
     if (u == NULL || name == s->st->names.__builtins__) {
         return NULL;
     }
-    return PyDict_GetItemWithError(u->live, name);
+    value = PyDict_GetItemWithError(u->live, name);
+    return value != NULL ? renewed(self->session, u, value) : NULL;
 }
 
 /* The eval loop asks builtins that are no exact dict through this. */

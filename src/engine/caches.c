@@ -11,7 +11,7 @@ really_changed(const rs_session *s)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(s->changes); i++) {
         PyObject *action = PyStructSequence_GetItem(PyList_GET_ITEM(s->changes, i), 3);
         if (!rs_text_equals(action, "kept") && !rs_text_equals(action, "stays") &&
-            !rs_text_equals(action, "moved")) {
+            !rs_text_equals(action, "moved") && !rs_text_equals(action, "pending")) {
             return 1;
         }
     }

@@ -3,6 +3,7 @@
 #include "codes.h"
 #include "enumeration.h"
 #include "foreign.h"
+#include "lookup.h"
 #include "originals.h"
 #include "rewrap.h"
 #include "same.h"
@@ -372,6 +373,42 @@ match_scope(rs_session *s, const rs_scope *scope)
     return 0;
 }
 
+typedef struct {
+    rs_session *s;
+    int depth;
+} cache_search;
+
+static int
+find_cache(PyObject *op, void *arg)
+{
+    cache_search *search = arg;
+    int result = 0;
+    if (Py_TYPE(op) == search->s->st->lru_cache_type &&
+        PyList_Append(search->s->caches, op) < 0) {
+        return -1;
+    }
+    if (search->depth < RS_MAX_WRAPPERS && !PyType_Check(op) && !PyModule_Check(op)) {
+        search->depth++;
+        result = rs_wrapper_visit(op, find_cache, search);
+        search->depth--;
+    }
+    return result;
+}
+
+/* Caches around a function that does something else now are emptied. */
+static int
+note_caches(rs_session *s, const rs_unit *u, const rs_select_def *def)
+{
+    cache_search search = {s, 0};
+    PyObject *value = rs_live_definition(u, def->qualname);
+    int relation = rs_same_code(RS_FUNCTION(def->live)->func_code,
+                                RS_FUNCTION(def->donor)->func_code);
+    if (relation != RS_CODE_DIFFERS || value == NULL) {
+        return relation < 0 ? -1 : 0;
+    }
+    return find_cache(value, &search) < 0 ? -1 : 0;
+}
+
 /* Classes of which parts ran, and functions whose decorators did not. */
 static int
 match_parts(rs_session *s, rs_unit *u)
@@ -387,7 +424,8 @@ match_parts(rs_session *s, rs_unit *u)
         const rs_select_def *def = &sel->defs[i];
         if (def->inner && def->donor != NULL && def->live != NULL &&
             !rs_idmap_has(&s->claimed, def->live) &&
-            rs_match_function(s, u, def->qualname, def->live, def->donor, 1) < 0) {
+            (note_caches(s, u, def) < 0 ||
+             rs_match_function(s, u, def->qualname, def->live, def->donor, 1) < 0)) {
             return -1;
         }
     }

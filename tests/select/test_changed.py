@@ -278,3 +278,41 @@ def test_new_descriptors_learn_their_names(live):
     live.edit("m", text.format(2))
     changed(m, data="take")
     assert (m.C.a, m.C.b) == (("C.a", 2), ("C.b", 1))
+
+
+def test_caches_of_functions_that_changed_are_emptied(live):
+    text = """
+    import functools
+    @functools.lru_cache
+    def f(): return {}
+    class C:
+        @functools.cache
+        def m(self): return {}
+        @functools.lru_cache
+        def same(self): return object()
+    """
+    m = live.module("m", text.format(1, 1))
+    f, c = m.f, m.C()
+    assert (f(), c.m()) == (1, 1)
+    kept = c.same()
+    live.edit("m", "\n\n" + text.format(2, 2))
+    changed(m)
+    assert (f(), c.m(), m.f is f) == (2, 2, True)
+    assert c.same() is kept
+
+
+def test_modules_see_each_others_new_versions(live):
+    live.write("b", "def g(): return 1\nclass K: x = 1\n")
+    a = live.module("a", "import b\nfrom b import g, K as L\ndef f(): return b.g()\n")
+    held, k = a.f, a.L
+    live.edit("b", "NEW = 10\ndef g(): return 2\nclass K: x = 2\n")
+    live.edit(
+        "a",
+        "import b\nfrom b import g, K as L\nV = b.NEW\nW = g()\nX = b.g() + L.x * 0\n"
+        "def f(): return b.g() + V\n",
+    )
+    changed(["a", "b"])
+    assert (held(), a.W, a.X, a.L) == (12, 2, 2, k)
+    import b
+
+    assert a.b is b
