@@ -275,15 +275,54 @@ rs_unit_look_again(rs_selecting *c, rs_unit_work *w)
     return result;
 }
 
+/* New code that runs now reads a class as it lives: its new parts come with the commit. */
+static int
+warn_of_early(rs_selecting *c, PyObject *classes)
+{
+    int result = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(c->new_body); i++) {
+        PyObject *node = PyList_GET_ITEM(c->new_body, i);
+        int reads = rs_is_function_node(node) || rs_ast_is(node, "ClassDef")
+                        ? 0
+                        : rs_select_reads(c, node, classes);
+        result = reads <= 0 ? reads
+                            : rs_notice(c->s, "RSL619", c->u, NULL, rs_ast_line(node),
+                                        "this statement ran before the update was made "
+                                        "and has seen a class as it was: its new parts "
+                                        "live from the commit on");
+    }
+    return result;
+}
+
+/* The names of classes of the module of which parts run: a new set. */
+static PyObject *
+partial_classes(const rs_selection *sel)
+{
+    PyObject *names = PySet_New(NULL);
+    for (Py_ssize_t i = 0; names != NULL && i < sel->n_shells; i++) {
+        PyObject *qualname = sel->shells[i].qualname;
+        if (PyUnicode_FindChar(qualname, '.', 0, PyUnicode_GET_LENGTH(qualname), 1) <
+                0 &&
+            PySet_Add(names, qualname) < 0) {
+            Py_CLEAR(names);
+        }
+    }
+    return names;
+}
+
 /* Do unchanged statements use what changed? */
 int
 rs_unit_warn(rs_selecting *c, rs_unit_work *w)
 {
     int result = 0;
     PyObject *words = PyNumber_Or(c->sel->changed, c->rebound);
-    if (words == NULL) {
+    PyObject *classes = words != NULL ? partial_classes(c->sel) : NULL;
+    if (classes == NULL || warn_of_early(c, classes) < 0) {
+        Py_XDECREF(words);
+        Py_XDECREF(classes);
         return -1;
     }
+    Py_DECREF(classes);
     for (Py_ssize_t i = 0; result == 0 && i < w->news.count; i++) {
         PyObject *nodes;
         if (w->news.at[i].partner < 0) {

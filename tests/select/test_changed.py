@@ -316,3 +316,14 @@ def test_modules_see_each_others_new_versions(live):
     import b
 
     assert a.b is b
+
+
+@pytest.mark.refuses("RSL619")
+def test_new_code_that_sees_a_class_as_it_was_is_told_of(live):
+    m = live.module("m", "class C:\n    def f(self): return 1\n")
+    live.edit("m", "class C:\n    def f(self): return 2\nX = C().f()\n")
+    update = changed(m)
+    assert m.X == 1
+    assert [(w.code, w.lineno) for w in update.warnings] == [("RSL619", 3)]
+    changed(m, take=["m.X"])
+    assert m.X == 2
