@@ -85,6 +85,29 @@ same_defaults(const rs_session *s, PyObject *a, PyObject *b)
     return rs_same_literal(a, b);
 }
 
+/* Of functions that have the same code: do they mean the same by their free variables? */
+static int
+same_captured(const rs_session *s, PyFunctionObject *live, PyFunctionObject *donor)
+{
+    PyObject *a = live->func_closure, *b = donor->func_closure;
+    Py_ssize_t n = a != NULL ? PyTuple_GET_SIZE(a) : 0;
+    if (n != (b != NULL ? PyTuple_GET_SIZE(b) : 0)) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *x = PyCell_GET(PyTuple_GET_ITEM(a, i));
+        PyObject *y = PyCell_GET(PyTuple_GET_ITEM(b, i));
+        if (x == NULL || y == NULL) {
+            if (x != y) {
+                return 0;
+            }
+        } else if (rs_session_live(s, y) != x && !rs_same_literal(x, y)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int
 report_function(rs_session *s, const rs_pair *pair)
 {
@@ -102,6 +125,10 @@ report_function(rs_session *s, const rs_pair *pair)
         !same_defaults(s, live->func_kwdefaults, donor->func_kwdefaults)) {
         return rs_change(s, pair->unit, pair->qualname, "function", "updated", line,
                          "default values");
+    }
+    if (!same_captured(s, live, donor)) {
+        return rs_change(s, pair->unit, pair->qualname, "function", "updated", line,
+                         "captured variables");
     }
     if (relation == RS_CODE_MOVED) {
         return rs_change(s, pair->unit, pair->qualname, "function", "moved", line,

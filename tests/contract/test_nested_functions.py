@@ -3,6 +3,8 @@
 import pytest
 from livefolder import warned
 
+import resoul
+
 
 def test_closures_made_by_a_factory(live):
     source = """
@@ -342,3 +344,29 @@ def test_hot_call_sites_of_closures(live):
     assert hot() == {("old", 1, 0)}
     live.update("m", source.replace('"old", a, x', '"new", x, a'))
     assert hot() == {("new", 0, 1)}
+
+
+@pytest.mark.parametrize("execute", ["changed", "all"])
+def test_captured_variables_that_are_new_are_reported(live, execute):
+    source = """
+        def make(k):
+            n = 0
+            def count():
+                nonlocal n
+                n += k
+                return n
+            return count
+        tick = make(1)
+        """
+    m = live.module("m", source)
+    held = m.tick
+    assert [held(), held()] == [1, 2]
+    live.edit("m", source.replace("make(1)", "make(10)"))
+    update = resoul.reload(m, execute=execute)
+    assert [(c.qualname, c.action, c.reason) for c in update.changes] == [
+        ("tick", "updated", "captured variables")
+    ]
+    assert update and held is m.tick and held() == 10
+    if execute == "all":  # and where only state is lost
+        assert resoul.reload(m, execute=execute).changes
+    assert not resoul.reload(m, execute=execute)
