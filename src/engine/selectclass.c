@@ -635,7 +635,9 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
         whole = 1;
     }
     if (whole != 0) {
-        result = whole < 0 ? -1 : run_whole(c, old_node, new_node, &inner, &pairing);
+        result = whole < 0 || rs_select_warn_untold(&inner, new_node) < 0
+                     ? -1
+                     : run_whole(c, old_node, new_node, &inner, &pairing);
     } else {
         result = run_parts(c, &inner, old_node, new_node);
         if (result == 0 && PyList_GET_SIZE(new_body) == 0) {

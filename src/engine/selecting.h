@@ -57,6 +57,9 @@ int rs_select_maker(const rs_selecting *c, PyTypeObject *type, PyObject *node,
 /* Refuses what that would have to see. The rest may run in parts. 0 or -1. */
 int rs_select_check_maker(const rs_selecting *inner, PyObject *new_node,
                           int same_header, const rs_pairing *pairing);
+/* RSL617: the whole class runs, and an __init_subclass__ of a package hears nothing. 0 or
+ * -1. */
+int rs_select_warn_untold(const rs_selecting *inner, PyObject *node);
 /* `NAME = literal`, or the same of a ClassVar? 1, 0, -1. */
 int rs_select_is_plain_value(PyObject *node);
 

@@ -363,3 +363,27 @@ rs_select_check_maker(const rs_selecting *inner, PyObject *new_node, int same_he
     }
     return 0;
 }
+
+int
+rs_select_warn_untold(const rs_selecting *inner, PyObject *node)
+{
+    PyObject *mro = inner->type->tp_mro;
+    for (Py_ssize_t i = 1; inner->s->only_changed && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *base = PyTuple_GET_ITEM(mro, i);
+        int outside = 0;
+        if (rs_class_get(RS_TYPE(base), inner->s->st->names.__init_subclass__) !=
+            NULL) {
+            outside = rs_outside_is(inner->s, base);
+        }
+        if (outside != 0) {
+            return outside < 0
+                       ? -1
+                       : rs_notice(inner->s, "RSL617", inner->u, inner->prefix,
+                                   rs_ast_line(node),
+                                   "the class body changed, and __init_subclass__ of "
+                                   "%s is not called again: it goes by what it saw",
+                                   RS_TYPE(base)->tp_name);
+        }
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}

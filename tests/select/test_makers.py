@@ -30,6 +30,10 @@ class App:
         self.classes[cls.__name__] = cls
         return cls
 
+class Base:
+    def __init_subclass__(cls):
+        MADE.append(cls.__name__)
+
 def plain(cls):
     MADE.append("plain")
     return cls
@@ -55,10 +59,15 @@ class Page:
     size = K
     def f(self): return 1
 
+class Child(makerpackage.Base):
+    things = [K]
+    def f(self): return 1
+
 @makerpackage.plain
 class Plain:
     title = "old"
     things = [K]
+    end = 1
 """)
 
 
@@ -157,7 +166,7 @@ def test_a_class_that_an_object_of_a_package_registered(live, model):
     edit(
         live,
         ('"old"\n    size', '"new"\n    size'),
-        ("def f(self): return 1\n\n@maker", "def f(self): return 2\n\n@maker"),
+        ("def f(self): return 1\n\nclass Ch", "def f(self): return 2\n\nclass Ch"),
     )
     assert model.app.classes == {"Page": page}
     assert (page.title, page().f()) == ("new", 2)
@@ -171,7 +180,10 @@ def test_a_class_with_a_function_of_a_package_as_decorator(live, model):
     plain = model.Plain
     edit(live, ('"old"\n    things', '"new"\n    things'))
     assert (plain.title, model.made) == ("new", [])
-    edit(live, ("things = [K]", "things = [K]\n    more: int = 1"))
+    edit(
+        live,
+        ("    things = [K]\n    end", "    things = [K]\n    more: int = 1\n    end"),
+    )
     assert (plain.more, model.made) == (1, ["plain"])
 
 
@@ -197,4 +209,17 @@ def test_a_field_that_reads_what_changed(live, model):
     assert warned(update, "Player") == {"RSL611"}
     assert "restarted" in str(update.warnings)
     assert model.Player.fields["name"].kind == 1
+    assert model.made == []
+
+
+@pytest.mark.refuses("RSL617")
+def test_a_base_that_looks_at_its_subclasses(live, model):
+    child = model.Child
+    update = edit(live, ("f(self): return 1\n\n@maker", "f(self): return 2\n\n@maker"))
+    assert (child().f(), update.warnings) == (2, [])
+    update = edit(
+        live, ("    things = [K]\n    def", "    things = [K]\n    more = 1\n    def")
+    )
+    assert child.more == 1
+    assert warned(update, "Child") == {"RSL617"}
     assert model.made == []
