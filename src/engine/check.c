@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "base.h"
+#include "foreign.h"
 #include "lock.h"
 #include "lookup.h"
 #include "pairing.h"
@@ -144,6 +145,31 @@ is_machinery(PyObject *qualname, PyObject *live)
            PyUnicode_READ_CHAR(qualname, n - 2) == '_';
 }
 
+/* `_del_func = True` in the scope of the name, for a function. 1, 0, -1. */
+static int
+goes_with_functions(const place *at, PyObject *qualname, PyObject *live)
+{
+    const rs_selection *sel = at->u->selection;
+    Py_ssize_t dot = PyUnicode_FindChar(qualname, '.', 0,
+                                        PyUnicode_GET_LENGTH(qualname), -1);
+    PyObject *prefix, *key, *value;
+    if (PyType_Check(live) || rs_find_definition(live, at->u->live, qualname) == NULL) {
+        return 0;
+    }
+    prefix = PyUnicode_Substring(qualname, 0, dot < 0 ? 0 : dot + 1);
+    key = prefix != NULL ? PyUnicode_Concat(prefix, at->s->st->names._del_func) : NULL;
+    Py_XDECREF(prefix);
+    if (key == NULL) {
+        return -1;
+    }
+    value = PyDict_GetItemWithError(sel->settings, key);
+    if (value == NULL && !rs_select_is_gone(at->u, key)) {
+        value = rs_live_definition(at->u, key);
+    }
+    Py_DECREF(key);
+    return PyErr_Occurred() ? -1 : value == Py_True;
+}
+
 static int
 tell_one_gone(const place *at, PyObject *qualname, PyObject *live)
 {
@@ -154,10 +180,13 @@ tell_one_gone(const place *at, PyObject *qualname, PyObject *live)
     PyObject *full = PyUnicode_FromFormat("%U.%U", at->u->name, qualname);
     asked = full != NULL ? PySet_Contains(at->s->del, full) : -1;
     Py_XDECREF(full);
+    if (asked == 0) {
+        asked = goes_with_functions(at, qualname, live) * 2;
+    }
     if (asked != 0) {
         return asked < 0 ? -1
                          : rs_change(at->s, at->u, qualname, kind, "deleted", line,
-                                     "asked for");
+                                     asked == 2 ? "_del_func" : "asked for");
     }
     if (rs_change(at->s, at->u, qualname, kind, "stays", line,
                   "gone from the source, and still lives") < 0) {

@@ -376,8 +376,8 @@ note_setting(rs_selecting *c, PyObject *node)
     id = rs_ast_is(target, "Name") ? rs_ast_get(target, "id") : NULL;
     expression = value_of(node);
     if (id == NULL || expression == NULL ||
-        (!rs_same_text(id, n->_reload_data) &&
-         !rs_same_text(id, n->_reload_all_data))) {
+        (!rs_same_text(id, n->_reload_data) && !rs_same_text(id, n->_reload_all_data) &&
+         !rs_same_text(id, n->_del_func))) {
         return PyErr_Occurred() ? -1 : 0;
     }
     result = rs_syntax_literal(expression, &value);
