@@ -264,3 +264,20 @@ def test_what_decorators_of_other_modules_made_covers_nothing(live):
     live.edit("m", text.replace("return 1", "return 2"))
     assert codes(resoul.reload(m)) == []
     assert m.f() == m.g() == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("f = lambda x: x * 2", "f = lambda x: x * 3", ["f"]),
+        ("def f(x): return x * 2", "def f(x): return x * 3\nY = f(1)", ["Y", "f"]),
+    ],
+)
+def test_stand_ins_of_changed_functions_hold_nothing(live, old, new, changed):
+    m = live.module("m", old)
+    held = m.f
+    live.edit("m", new)
+    update = resoul.reload(m)
+    assert codes(update) == []
+    assert sorted(c.qualname for c in update.changes) == changed
+    assert held is m.f and held(1) == 3
