@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "snapshot.h"
+#include "wrappers.h"
 
 /* How many steps from a module: a submodule's class's container is three. */
 #define MAX_DEPTH 3
@@ -191,6 +192,10 @@ see_function(rs_reach *r, PyObject *function)
          result >= 0 && closure != NULL && i < PyTuple_GET_SIZE(closure); i++) {
         PyObject *inside = PyCell_GET(PyTuple_GET_ITEM(closure, i));
         result = inside != NULL ? see_container(r, inside) : 0;
+    }
+    if (result >= 0 && rs_is_singledispatch(function)) { /* @function.register */
+        PyObject *registry = rs_singledispatch_part(function, r->s->st->names.registry);
+        result = registry != NULL ? see_container(r, registry) : 0;
     }
     return result < 0 ? -1 : 0;
 }

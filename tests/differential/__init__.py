@@ -11,6 +11,7 @@ about themselves has to be equal, but for what the contract (DESIGN.md section 2
     process.py    what the live and the fresh process do with a script
     tools.py      functions that expressions of a script may use
     oracle.py     judges what they said
+    statements.py which statements ran that had no reason to
     runner.py     forks processes, counts, saves what failed
     kinds.py      the kinds of edit
     shrink.py     drops from a failing case whatever it does not need to fail

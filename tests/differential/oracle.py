@@ -10,6 +10,10 @@ def judge(script, fresh, live):
     for number, (step, result) in enumerate(zip(script["steps"], live, strict=False)):
         outcome = step.get("outcome", "updated")
         where = f"step {number} ({step['version']})"
+        complaints += [
+            (f"{where}: ran in {module}", "not executed", text)
+            for module, text in result["ran"]
+        ]
         if result["outcome"] != outcome:
             found = unchanged(step, result)
             if result["outcome"] == "refused":
@@ -30,6 +34,22 @@ def judge(script, fresh, live):
             (f"{where}: {what}", expected, got) for what, expected, got in found
         ]
     return complaints, codes
+
+
+def judge_chunks(live, whole):
+    """Sources that are cut into statements as text give what parsing all of them gives."""
+    said, parsed = ([verdicts(step) for step in steps] for steps in (live, whole))
+    return [
+        (f"step {number}: selection by text", b, a)
+        for number, (a, b) in enumerate(zip(said, parsed, strict=True))
+        if a != b
+    ]
+
+
+def verdicts(step):
+    """But for what only moves, and RSL611: told where the text of a statement did not change."""
+    changes = [one for one in step.get("changes", []) if one[3] != "moved"]
+    return step["outcome"], sorted({*step["codes"]} - {"RSL611"}), sorted(changes)
 
 
 def unchanged(step, result):

@@ -14,6 +14,7 @@ import types
 import warnings
 
 from .describe import ADDRESS, describe, describe_one, resolve
+from .statements import Trace, without_reason
 from .tools import TOOLS
 
 WARM_UP = 12  # enough for CPython to specialise the call sites of a probe
@@ -151,8 +152,11 @@ def fresh(script, step, folder):
 
 def live(script, known, folder):
     """Import v1, hold, change state, then reload step by step."""
+    if script.get("whole"):
+        os.environ["RESOUL_WHOLE_CUT"] = "1"
     world = enter(folder, script)
     world.load(script["sources"]["v1"], script["holder"])
+    world.sources = script["sources"]["v1"]
     world.hold(script["holds"])
     world.run(text for _, text in script["touches"])
     world.run(script["mutations"])
@@ -180,7 +184,25 @@ def live_step(world, step, sources, known):
     }
     before["definitions"] = world.definitions(before["described"]["lines"])
     world.write(sources)
-    result = reload(step["reload"])
+    if step["reload"]["execute"] == "changed":
+        with Trace(world.folder) as trace:
+            result = reload(step["reload"])
+        result["ran"] = [
+            (module, text)
+            for module in sorted({module for module, _ in trace.ran} & {*sources})
+            for text in without_reason(
+                world.sources[module],
+                sources[module],
+                [line for name, line in trace.ran if name == module],
+                step["reload"]["take"],
+                module,
+            )
+        ]
+    else:
+        result = reload(step["reload"])
+        result["ran"] = []
+    if result["outcome"] == "updated":
+        world.sources = sources
     result["moved_objects"] = moved_objects(world, before, result["outcome"])
     result["environment"] = changed_environment(
         before["environment"], world.environment()

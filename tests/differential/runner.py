@@ -23,7 +23,7 @@ import traceback
 from .case import script_of
 from .generate import generate
 from .kinds import KINDS
-from .oracle import judge
+from .oracle import judge, judge_chunks
 from .process import fresh, live
 
 TIMEOUT = 120  # seconds for one child; machines can be busy
@@ -128,7 +128,28 @@ def try_script(script):
             verdict.complaints = [("live", "works", str(error))]
             return verdict
         verdict.complaints, verdict.codes = judge(script, answers, results)
+        if script["steps"][-1]["reload"]["execute"] == "changed":
+            verdict.complaints += chunks_of(script, known, results, folder)
     return verdict
+
+
+def chunks_of(script, known, results, folder):
+    """Complaints about cutting sources as text; engines for users have no switch for that."""
+    if not hasattr(resoul_engine(), "_chunks"):
+        return []
+    try:
+        whole = in_child(
+            live, {**script, "whole": True}, known, os.path.join(folder, "whole")
+        )
+    except ChildError as error:
+        return [("live, parsed as a whole", "works", str(error))]
+    return judge_chunks(results, whole)
+
+
+def resoul_engine():
+    from resoul import _engine
+
+    return _engine
 
 
 def scratch_folder():

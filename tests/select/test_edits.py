@@ -248,3 +248,12 @@ def test_unchanged_names_of_another_updated_module_can_be_imported(live):
     resoul.reload(["m1", "m2"], execute="changed")
     assert (second.g, second.f) == (first.g, first.f)
     assert (second.g(), second.f()) == (1, 2)
+
+
+def test_what_a_failing_update_dispatched_is_taken_back(live):
+    m = live.module("m", DISPATCH)
+    more = "@show.register\ndef _(x: int): return 1\nimport no_such_module_at_all\n"
+    live.edit("m", DISPATCH + more)
+    with pytest.raises(resoul.PrepareError):
+        resoul.reload("m", execute="changed")
+    assert m.show(1) == "any"
