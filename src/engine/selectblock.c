@@ -302,6 +302,27 @@ select_guarded(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same
     return result;
 }
 
+/* Does the block bind a name whose value somebody wants evaluated again? 1, 0, -1. */
+static int
+binds_named(rs_selecting *c, PyObject *node)
+{
+    int result = 0;
+    PyObject *name, *iter, *set = PySet_New(NULL);
+    if (set == NULL || rs_syntax_binds(node, set) < 0) {
+        Py_XDECREF(set);
+        return -1;
+    }
+    iter = PyObject_GetIter(set);
+    while (result == 0 && iter != NULL && (name = PyIter_Next(iter)) != NULL) {
+        int named, policy = rs_select_policy(c, name, &named);
+        result = policy < 0 ? -1 : named;
+        Py_DECREF(name);
+    }
+    Py_XDECREF(iter);
+    Py_DECREF(set);
+    return PyErr_Occurred() ? -1 : result;
+}
+
 int
 rs_select_block(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same)
 {
@@ -309,10 +330,13 @@ rs_select_block(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     if (guard != 0) {
         return guard < 0 ? -1 : select_guarded(c, old_node, new_node, same);
     }
-    if (same && c->forced == NULL) {
-        return hoist_node(c, old_node, new_node);
+    if (same) { /* E1: unless somebody names what it binds */
+        int named = c->forced != NULL ? binds_named(c, new_node) : 0;
+        return named < 0    ? -1
+               : named == 0 ? hoist_node(c, old_node, new_node)
+                            : rs_select_run(c, old_node, new_node);
     }
-    if (old_node == NULL || (same && c->forced != NULL)) {
+    if (old_node == NULL) {
         return rs_select_run(c, old_node, new_node);
     }
     only = rs_syntax_same_but_functions(old_node, new_node);

@@ -257,3 +257,24 @@ def test_what_a_failing_update_dispatched_is_taken_back(live):
     with pytest.raises(resoul.PrepareError):
         resoul.reload("m", execute="changed")
     assert m.show(1) == "any"
+
+
+@pytest.mark.refuses("RSL611")
+@pytest.mark.parametrize(
+    "block",
+    [
+        "if A:\n    LOG.append(A)",
+        "if A:\n    b = LOG.append(A)",
+        "for i in range(A):\n    LOG.append(i)",
+        "try:\n    import no_such_module_at_all\nexcept ImportError:\n    b = LOG.append(A)",
+    ],
+)
+def test_a_block_that_did_not_change_does_not_run_again(live, block, monkeypatch):
+    log = []
+    monkeypatch.setattr("builtins.LOG", log, raising=False)
+    m = live.module("m", f"A = 1\n{block}\n")
+    log.clear()
+    live.edit("m", f"A = 2\n{block}\n")
+    update = resoul.reload("m", execute="changed")
+    assert (m.A, log) == (2, [])
+    assert [one.code for one in update.warnings] == ["RSL611"]
