@@ -208,6 +208,18 @@ follow_others(rs_session *s, rs_unit *u, PyObject *rebound)
     return 0;
 }
 
+/* Statements in chunks without a partner: also those that are the same, if they are
+ * named. */
+static int
+look_first(rs_selecting *c, const rs_unit_work *w)
+{
+    int result;
+    c->forced = PySet_GET_SIZE(w->forced) > 0 ? w->forced : NULL;
+    result = rs_select_statements(c, w->old_nodes, w->new_nodes);
+    c->forced = NULL;
+    return result;
+}
+
 static int
 select_unit(rs_session *s, rs_unit *u, int judge)
 {
@@ -227,9 +239,8 @@ select_unit(rs_session *s, rs_unit *u, int judge)
         rs_cut_open(&w.news, u->text, u->path) < 0 ||
         rs_unit_match(&w, &sel->flags) < 0 || rs_unit_collect(&w, sel) < 0 ||
         select_docstring(&w, sel) < 0 || follow_others(s, u, sel->rebound) < 0 ||
-        rs_select_settings(&c, w.new_nodes) < 0 ||
-        rs_select_statements(&c, w.old_nodes, w.new_nodes) < 0 ||
-        (!judge && rs_unit_look_again(&c, &w) < 0) ||
+        rs_select_settings(&c, w.new_nodes) < 0 || rs_unit_find_forced(&c, &w) < 0 ||
+        look_first(&c, &w) < 0 || (!judge && rs_unit_look_again(&c, &w) < 0) ||
         (!judge && rs_unit_warn(&c, &w) < 0) ||
         (!judge && c.annotated && select_annotations(&c, sel) < 0)) {
         goto done;

@@ -570,6 +570,16 @@ move_header(rs_selecting *c, PyObject *old_node, PyObject *new_node)
     return rs_select_moved(c->sel, first, first, rs_ast_line(new_node) - first);
 }
 
+/* Does the live class say which of its data is evaluated again? */
+static int
+speaks(const rs_selecting *c, PyObject *qualname)
+{
+    const rs_names *n = &c->s->st->names;
+    const PyTypeObject *live = rs_live_class(c->s, c->u, qualname);
+    return live != NULL && (rs_class_get(live, n->_reload_data) != NULL ||
+                            rs_class_get(live, n->_reload_all_data) != NULL);
+}
+
 int
 rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same,
                 int hoist)
@@ -591,7 +601,7 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     if (looks < 0) {
         goto done;
     }
-    looks |= c->forced != NULL;
+    looks |= c->forced != NULL || speaks(c, qualname);
     if (same && !looks && !hoist) {
         int shifted = rs_syntax_shift(old_node, new_node, &delta);
         if (shifted == 1 && delta != 0 && rs_select_makes_classes(new_node) != 0) {

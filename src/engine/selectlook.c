@@ -231,6 +231,17 @@ forget_move(rs_selection *sel, int first)
     }
 }
 
+int
+rs_unit_find_forced(rs_selecting *c, rs_unit_work *w)
+{
+    w->forced = PySet_New(NULL);
+    if (w->forced == NULL || find_taken(c->s, c->u, w->forced) < 0 ||
+        find_pending(c->s, c->u, w->forced) < 0 || find_named(c, w->forced) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
 /* Statements whose text is the same: definitions that read what is rebound, and what is
  * named, run; others are told of. Twice, since what runs may rebind more. */
 int
@@ -239,10 +250,7 @@ rs_unit_look_again(rs_selecting *c, rs_unit_work *w)
     int result = 0, all_data = takes_all_data(c);
     /* owned */
     PyObject *done = PySet_New(NULL);
-    w->forced = PySet_New(NULL);
-    if (all_data < 0 || done == NULL || w->forced == NULL ||
-        find_taken(c->s, c->u, w->forced) < 0 ||
-        find_pending(c->s, c->u, w->forced) < 0 || find_named(c, w->forced) < 0) {
+    if (all_data < 0 || done == NULL) {
         result = -1;
     }
     for (int round = 0; result == 0 && round < 2; round++) {

@@ -1,6 +1,7 @@
 /* selectunit.h -- the steps of selecting in one module.
  * Owns:     nothing; a rs_unit_work belongs to select.c.
- * Provides: rs_unit_match, rs_unit_collect, rs_unit_look_again, rs_unit_warn,
+ * Provides: rs_unit_match, rs_unit_collect, rs_unit_find_forced,
+ *           rs_unit_look_again, rs_unit_warn,
  *           rs_unit_tell_imports, rs_unit_compile.
  * Depends:  selecting.h, cut.h.
  * Threads:  the GIL is held.
@@ -22,6 +23,8 @@ typedef struct {
 int rs_unit_match(rs_unit_work *w, int *flags);
 /* selectlook.c. Fills the lists, and notes what only moves. 0 or -1. */
 int rs_unit_collect(rs_unit_work *w, rs_selection *sel);
+/* w->forced. 0 or -1. */
+int rs_unit_find_forced(rs_selecting *c, rs_unit_work *w);
 /* Statements whose text is the same: definitions that read what is rebound, and what is
  * named, run. 0 or -1. */
 int rs_unit_look_again(rs_selecting *c, rs_unit_work *w);

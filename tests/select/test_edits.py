@@ -278,3 +278,19 @@ def test_a_block_that_did_not_change_does_not_run_again(live, block, monkeypatch
     update = resoul.reload("m", execute="changed")
     assert (m.A, log) == (2, [])
     assert [one.code for one in update.warnings] == ["RSL611"]
+
+
+@pytest.mark.parametrize(
+    ("text", "take"),
+    [
+        ("class C:\n    # {}\n    x = [1]\n", ["m.C.x"]),
+        ("class C:\n    # {}\n    _reload_data = 'x'\n    x = [1]\n", []),
+        ("class C: pass\nC.x = None\nx = [1]  # {}\nC.x = x\n", ["m.x"]),
+    ],
+)
+def test_what_is_named_is_taken_where_only_a_comment_changed(live, text, take):
+    m = live.module("m", text.format(1))
+    m.C.x.append(2)
+    live.edit("m", text.format(2))
+    resoul.reload("m", execute="changed", take=take)
+    assert m.C.x == [1]
