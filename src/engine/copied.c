@@ -148,6 +148,9 @@ visit_wrapper(PyObject *op, void *arg)
             return 0;
         }
         result = follow_function(c, op);
+        if (result == 0) { /* functools.wraps copies the dict of an lru_cache */
+            result = follow_dict(c, dict);
+        }
     } else if (Py_TYPE(op) == &PyProperty_Type) {
         result = follow_property(c, op);
     } else if (has_dict(op)) {

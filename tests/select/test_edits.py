@@ -294,3 +294,9 @@ def test_what_is_named_is_taken_where_only_a_comment_changed(live, text, take):
     live.edit("m", text.format(2))
     resoul.reload("m", execute="changed", take=take)
     assert m.C.x == [1]
+
+
+def test_what_a_decorator_copied_from_a_cache_follows(edit):
+    text = "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(): return f()\n    return w\n@deco\n@functools.lru_cache\ndef f(){}: pass\n"
+    m, _ = edit(text.format(""), text.format(" -> int"))
+    assert m.f.__annotations__ == vars(m.f)["__annotations__"] == {"return": int}
