@@ -241,6 +241,7 @@ select_unit(rs_session *s, rs_unit *u, int judge)
         select_docstring(&w, sel) < 0 || follow_others(s, u, sel->rebound) < 0 ||
         rs_select_settings(&c, w.new_nodes) < 0 || rs_unit_find_forced(&c, &w) < 0 ||
         look_first(&c, &w) < 0 || (!judge && rs_unit_look_again(&c, &w) < 0) ||
+        (!judge && rs_unit_check_order(&c, &w) < 0) ||
         (!judge && rs_unit_warn(&c, &w) < 0) ||
         (!judge && c.annotated && select_annotations(&c, sel) < 0)) {
         goto done;

@@ -19,7 +19,14 @@ rs_select_set_verdict(rs_selecting *c, PyObject *name, rs_verdict verdict)
     PyObject *qualname = rs_select_qualname(c, name);
     PyObject *number = PyLong_FromLong(verdict);
     if (qualname != NULL && number != NULL) {
-        result = PyDict_SetItem(c->sel->verdicts, qualname, number);
+        /* of several statements that bind it the ones that changed decide */
+        result = verdict == RS_VERDICT_SAME
+                     ? PyDict_Contains(c->sel->verdicts, qualname)
+                     : 0;
+        if (result == 0) {
+            result = PyDict_SetItem(c->sel->verdicts, qualname, number);
+        }
+        result = result < 0 ? -1 : 0;
     }
     Py_XDECREF(qualname);
     Py_XDECREF(number);

@@ -1,7 +1,7 @@
 /* selectunit.h -- the steps of selecting in one module.
  * Owns:     nothing; a rs_unit_work belongs to select.c.
  * Provides: rs_unit_match, rs_unit_collect, rs_unit_find_forced,
- *           rs_unit_look_again, rs_unit_warn,
+ *           rs_unit_look_again, rs_unit_check_order, rs_unit_warn,
  *           rs_unit_tell_imports, rs_unit_compile.
  * Depends:  selecting.h, cut.h.
  * Threads:  the GIL is held.
@@ -28,6 +28,9 @@ int rs_unit_find_forced(rs_selecting *c, rs_unit_work *w);
 /* Statements whose text is the same: definitions that read what is rebound, and what is
  * named, run. 0 or -1. */
 int rs_unit_look_again(rs_selecting *c, rs_unit_work *w);
+/* selectorder.c. RSL108: what runs reads a name that is rebound or deleted later in the body
+ * (rule 4). 0 or -1. */
+int rs_unit_check_order(rs_selecting *c, rs_unit_work *w);
 /* RSL611: do unchanged statements use what changed? 0 or -1. */
 int rs_unit_warn(rs_selecting *c, rs_unit_work *w);
 /* selectimports.c. Adds to the body, unreached, an import of the names that it uses and

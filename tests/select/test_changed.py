@@ -327,3 +327,19 @@ def test_new_code_that_sees_a_class_as_it_was_is_told_of(live):
     assert [(w.code, w.lineno) for w in update.warnings] == [("RSL619", 3)]
     changed(m, take=["m.X"])
     assert m.X == 2
+
+
+@pytest.mark.refuses("RSL108")
+def test_a_name_that_is_bound_again_later(live):
+    text = "N = 1\nA = {}\nN = 5\ndef f(x=N): return x\n"
+    m = live.module("m", text.format("N + 1"))
+    live.edit("m", text.format("N + 2"))
+    with pytest.raises(resoul.RefusedError, match=r"RSL108 m .*:2"):
+        changed(m, take=["m.A"])
+    assert m.A == 2
+    live.edit("m", text.format("7"))
+    changed(m, take=["m.A"])
+    assert m.A == 7
+    live.edit("m", text.format("7").replace("N = 5", "N = 6"))
+    changed(m)
+    assert (m.N, m.f()) == (6, 6)
