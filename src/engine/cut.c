@@ -321,8 +321,9 @@ add_binders(PyObject *nodes, PyObject *name, PyObject *but, PyObject *list)
     return 0;
 }
 
-int
-rs_cut_find_binders(rs_cut *cut, PyObject *name, PyObject *but, PyObject *list)
+static int
+find_binders(rs_cut *cut, PyObject *name, PyObject *but, int only_changed,
+             PyObject *list)
 {
     PyObject *numbers;
     if (cut->binders == NULL && make_index(cut) < 0) {
@@ -330,11 +331,52 @@ rs_cut_find_binders(rs_cut *cut, PyObject *name, PyObject *but, PyObject *list)
     }
     numbers = PyDict_GetItemWithError(cut->binders, name);
     for (Py_ssize_t i = 0; numbers != NULL && i < PyList_GET_SIZE(numbers); i++) {
-        PyObject *nodes = rs_cut_nodes(cut,
-                                       PyLong_AsSsize_t(PyList_GET_ITEM(numbers, i)));
+        Py_ssize_t number = PyLong_AsSsize_t(PyList_GET_ITEM(numbers, i));
+        PyObject *nodes;
+        if (only_changed &&
+            (cut->at[number].partner >= 0 || !rs_cut_is_named(cut, number))) {
+            continue;
+        }
+        nodes = rs_cut_nodes(cut, number);
         if (nodes == NULL || add_binders(nodes, name, but, list) < 0) {
             return -1;
         }
     }
     return PyErr_Occurred() ? -1 : 0;
+}
+
+int
+rs_cut_find_binders(rs_cut *cut, PyObject *name, PyObject *but, PyObject *list)
+{
+    return find_binders(cut, name, but, 0, list);
+}
+
+/* A text that could not be cut is no single statement, and identifiers that are not ASCII
+ * may be written in several ways. */
+int
+rs_cut_is_named(const rs_cut *cut, Py_ssize_t number)
+{
+    Py_ssize_t size, head;
+    const char *text;
+    if (cut->count < 2 || !rs_cut_is_definition(cut, number)) {
+        return 0;
+    }
+    text = PyUnicode_AsUTF8AndSize(cut->at[number].text, &size);
+    if (text == NULL) {
+        PyErr_Clear(); /* texts that can't be encoded are one chunk */
+        return 0;
+    }
+    head = head_length(cut, number, text, size);
+    for (Py_ssize_t i = 0; i < head; i++) {
+        if ((unsigned char)text[i] >= 0x80) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int
+rs_cut_find_changed(rs_cut *cut, PyObject *name, PyObject *list)
+{
+    return find_binders(cut, name, NULL, 1, list);
 }

@@ -41,6 +41,12 @@ int rs_cut_is_definition(const rs_cut *cut, Py_ssize_t number);
 /* Appends to `list` the statements that bind `name`, in order, except `but`. 0 or -1. */
 int rs_cut_find_binders(rs_cut *cut, PyObject *name, PyObject *but, PyObject *list);
 
+/* Is the chunk a definition that rs_cut_find_changed can find by its name? */
+int rs_cut_is_named(const rs_cut *cut, Py_ssize_t number);
+
+/* The same of such definitions that have no partner. 0 or -1. */
+int rs_cut_find_changed(rs_cut *cut, PyObject *name, PyObject *list);
+
 /* Is one of the words (a set of str) in the text? Quick; 1 for texts that are not ASCII.
  * 1, 0, -1. */
 int rs_cut_mentions(const rs_cut *cut, Py_ssize_t number, PyObject *words);

@@ -7,6 +7,7 @@
 #include "importers.h"
 #include "lines.h"
 #include "same.h"
+#include "selectjudge.h"
 #include "unlisted.h"
 #include "wrappers.h"
 
@@ -174,7 +175,11 @@ policy_takes(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qua
                                             s->st->names._reload_all_data);
     PyObject *some = PyDict_GetItemWithError(scope->donor, s->st->names._reload_data);
     int takes = named_in_full(s->take, scope, qualname);
-    rs_verdict verdict = rs_select_verdict(scope->unit, qualname);
+    rs_verdict verdict;
+    if (rs_select_judge_name(s, scope->unit, qualname) < 0) {
+        return -1;
+    }
+    verdict = rs_select_verdict(scope->unit, qualname);
     if (takes != 0) {
         return takes;
     }

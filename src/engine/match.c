@@ -3,17 +3,19 @@
 #include "codes.h"
 #include "enumeration.h"
 #include "foreign.h"
+#include "lines.h"
 #include "lookup.h"
 #include "originals.h"
 #include "rewrap.h"
 #include "same.h"
+#include "selectjudge.h"
 #include "wrappers.h"
 
 static int match_value(rs_session *s, const rs_scope *scope, PyObject *qualname,
                        PyObject *live, PyObject *donor, int depth);
 static int match_scope(rs_session *s, const rs_scope *scope);
-static int stays(rs_session *s, const rs_scope *scope, PyObject *qualname,
-                 PyObject *live, PyObject *donor);
+static int stays(rs_session *s, const rs_scope *scope, PyObject *name,
+                 PyObject *qualname, PyObject *live, PyObject *donor);
 
 /* ---- functions ---- */
 
@@ -344,33 +346,46 @@ match_value(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *
 }
 
 static int
+match_name(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *donor)
+{
+    int result;
+    PyObject *qualname, *live = PyDict_GetItemWithError(scope->live, name);
+    if (live == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    qualname = rs_scope_qualname(scope, name);
+    if (qualname == NULL) {
+        return -1;
+    }
+    Py_INCREF(live);
+    result = stays(s, scope, name, qualname, live, donor);
+    if (result >= 0) {
+        result = result > 0 ? rs_idmap_set(&s->map, donor, live)
+                            : match_value(s, scope, qualname, live, donor, 0);
+    }
+    Py_DECREF(live);
+    Py_DECREF(qualname);
+    return result;
+}
+
+/* Over a copy: the parser is asked meanwhile, and a thread that the body started may add
+ * names. */
+static int
 match_scope(rs_session *s, const rs_scope *scope)
 {
+    int result = 0;
     Py_ssize_t pos = 0;
-    PyObject *name, *donor;
-    while (PyDict_Next(scope->donor, &pos, &name, &donor)) {
-        PyObject *live, *qualname;
-        int result;
-        if (!PyUnicode_CheckExact(name)) {
-            continue;
-        }
-        live = PyDict_GetItemWithError(scope->live, name);
-        if (live == NULL) {
-            continue;
-        }
-        qualname = rs_scope_qualname(scope, name);
-        if (qualname == NULL) {
-            return -1;
-        }
-        result = stays(s, scope, qualname, live, donor)
-                     ? rs_idmap_set(&s->map, donor, live)
-                     : match_value(s, scope, qualname, live, donor, 0);
-        Py_DECREF(qualname);
-        if (result < 0) {
-            return -1;
+    PyObject *name, *donor, *names = PyDict_Copy(scope->donor);
+    if (names == NULL) {
+        return -1;
+    }
+    while (result == 0 && PyDict_Next(names, &pos, &name, &donor)) {
+        if (PyUnicode_CheckExact(name)) {
+            result = match_name(s, scope, name, donor);
         }
     }
-    return 0;
+    Py_DECREF(names);
+    return result;
 }
 
 typedef struct {
@@ -432,15 +447,50 @@ match_parts(rs_session *s, rs_unit *u)
     return 0;
 }
 
-/* What its statement made again, though it did not change: the live one stays. */
+/* Can an assignment in the class body have made it? What the compiler, the metaclass or a
+ * definition made is matched as such, and the body needn't be parsed. */
 static int
-stays(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
-      PyObject *donor)
+is_assigned(const rs_session *s, const rs_scope *scope, PyObject *name,
+            PyObject *qualname, PyObject *donor)
 {
-    return scope->live_type != NULL && !PyFunction_Check(donor) &&
-           !PyType_Check(donor) && Py_TYPE(live) == Py_TYPE(donor) && live != donor &&
-           rs_select_verdict(scope->unit, qualname) == RS_VERDICT_SAME &&
-           rs_idmap_has(&s->young, donor) && !rs_idmap_has(&s->map, donor);
+    PyObject *body, *names;
+    if (Py_TYPE(donor) == &PyGetSetDescr_Type ||
+        rs_text_equals(name, "__static_attributes__") ||
+        rs_same_text(name, s->st->names.__annotations__)) {
+        return 0;
+    }
+    body = rs_body_of(scope->unit->code, scope->prefix);
+    if (body == NULL) {
+        return 1;
+    }
+    if (rs_is_wrapper(s->st, donor) && rs_body_defines(body, qualname)) {
+        return 0;
+    }
+    names = RS_CODE(body)->co_names;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        if (rs_same_text(PyTuple_GET_ITEM(names, i), name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What its statement made again, though it did not change: the live one stays. 1, 0, -1. */
+static int
+stays(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
+      PyObject *live, PyObject *donor)
+{
+    if (scope->live_type == NULL || PyFunction_Check(donor) || PyType_Check(donor) ||
+        Py_TYPE(live) != Py_TYPE(donor) || live == donor ||
+        !rs_idmap_has(&s->young, donor) || rs_idmap_has(&s->map, donor)) {
+        return 0;
+    }
+    if (rs_select_is_open(scope->unit) &&
+        is_assigned(s, scope, name, qualname, donor) &&
+        rs_select_judge_name(s, scope->unit, qualname) < 0) {
+        return -1;
+    }
+    return rs_select_verdict(scope->unit, qualname) == RS_VERDICT_SAME;
 }
 
 int

@@ -24,6 +24,16 @@ rs_pending_note(rs_session *s, const rs_scope *scope, PyObject *qualname,
     return result;
 }
 
+/* Was it asked for by name? 1, 0, -1. */
+static int
+is_taken(const rs_session *s, const rs_unit *u, PyObject *qualname)
+{
+    PyObject *full = PyUnicode_FromFormat("%U.%U", u->name, qualname);
+    int taken = full != NULL ? PySet_Contains(s->take, full) : -1;
+    Py_XDECREF(full);
+    return taken;
+}
+
 /* What is pending in the unit after this update: a new dict, or NULL. */
 static PyObject *
 pending_of(const rs_session *s, const rs_unit *u)
@@ -34,11 +44,13 @@ pending_of(const rs_session *s, const rs_unit *u)
     while (result != NULL && before != NULL &&
            PyDict_Next(before, &pos, &qualname, &entry)) {
         rs_verdict verdict = rs_select_verdict(u, qualname);
+        int taken;
         if (verdict == RS_VERDICT_TAKE || verdict == RS_VERDICT_SAME ||
             rs_select_is_gone(u, qualname)) {
             continue;
         }
-        if (PyDict_SetItem(result, qualname, entry) < 0) {
+        taken = is_taken(s, u, qualname);
+        if (taken < 0 || (!taken && PyDict_SetItem(result, qualname, entry) < 0)) {
             Py_CLEAR(result);
         }
     }

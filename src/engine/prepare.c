@@ -13,6 +13,7 @@
 #include "quiet.h"
 #include "scratch.h"
 #include "select.h"
+#include "selectjudge.h"
 #include "source.h"
 #include "watchdog.h"
 

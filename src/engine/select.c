@@ -5,12 +5,15 @@
 #include "failure.h"
 #include "known.h"
 #include "same.h"
+#include "selectjudge.h"
 #include "selectunit.h"
 
 /* ---- the selection of one unit ---- */
 
+static int is_complete(const rs_selection *sel);
+
 static rs_selection *
-new_selection(void)
+allocate(void)
 {
     rs_selection *sel = PyMem_Calloc(1, sizeof(rs_selection));
     if (sel == NULL) {
@@ -30,6 +33,16 @@ new_selection(void)
     return sel;
 }
 
+rs_selection *
+rs_selection_new(rs_unit *u)
+{
+    u->selection = allocate();
+    if (u->selection != NULL && !is_complete(u->selection)) {
+        rs_selection_clear(u);
+    }
+    return u->selection;
+}
+
 static int
 is_complete(const rs_selection *sel)
 {
@@ -40,13 +53,8 @@ is_complete(const rs_selection *sel)
 }
 
 void
-rs_selection_clear(rs_unit *u)
+rs_selection_forget_parts(rs_selection *sel)
 {
-    rs_selection *sel = u->selection;
-    u->selection = NULL;
-    if (sel == NULL) {
-        return;
-    }
     for (Py_ssize_t i = 0; i < sel->n_defs; i++) {
         Py_XDECREF(sel->defs[i].qualname);
         Py_XDECREF(sel->defs[i].live);
@@ -62,6 +70,24 @@ rs_selection_clear(rs_unit *u)
     PyMem_Free(sel->defs);
     PyMem_Free(sel->shells);
     PyMem_Free(sel->moves);
+    sel->defs = NULL;
+    sel->shells = NULL;
+    sel->moves = NULL;
+    sel->n_defs = sel->defs_room = 0;
+    sel->n_shells = sel->shells_room = 0;
+    sel->n_moves = sel->moves_room = 0;
+}
+
+void
+rs_selection_clear(rs_unit *u)
+{
+    rs_selection *sel = u->selection;
+    u->selection = NULL;
+    if (sel == NULL) {
+        return;
+    }
+    rs_selection_forget_parts(sel);
+    rs_judging_free(sel->judging);
     Py_XDECREF(sel->old_body);
     Py_XDECREF(sel->new_body);
     Py_XDECREF(sel->effects);
@@ -181,33 +207,6 @@ select_annotations(rs_selecting *c, rs_selection *sel)
 
 /* ---- a unit ---- */
 
-/* What other updated modules rebound, and this one has under the same name. */
-static int
-follow_others(rs_session *s, rs_unit *u, PyObject *rebound)
-{
-    for (rs_unit *other = s->units; other < u; other++) {
-        PyObject *name, *iter;
-        int result = 0;
-        if (other->selection == NULL) {
-            continue;
-        }
-        iter = PyObject_GetIter(other->selection->rebound);
-        while (result == 0 && iter != NULL && (name = PyIter_Next(iter)) != NULL) {
-            PyObject *theirs = PyDict_GetItemWithError(other->live, name);
-            PyObject *ours = PyDict_GetItemWithError(u->live, name);
-            if (ours != NULL && ours == theirs) {
-                result = PySet_Add(rebound, name);
-            }
-            Py_DECREF(name);
-        }
-        Py_XDECREF(iter);
-        if (PyErr_Occurred()) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* Statements in chunks without a partner: also those that are the same, if they are
  * named. */
 static int
@@ -221,14 +220,13 @@ look_first(rs_selecting *c, const rs_unit_work *w)
 }
 
 static int
-select_unit(rs_session *s, rs_unit *u, int judge)
+select_unit(rs_session *s, rs_unit *u)
 {
     int result = -1;
     rs_unit_work w = {{0}, {0}, PyList_New(0), PyList_New(0), NULL};
-    rs_selection *sel = u->selection = new_selection();
+    rs_selection *sel = rs_selection_new(u);
     rs_selecting c = {.s = s, .u = u, .sel = sel, .live = u->live, .cut = &w.news};
-    if (sel == NULL || !is_complete(sel) || w.old_nodes == NULL ||
-        w.new_nodes == NULL) {
+    if (sel == NULL || w.old_nodes == NULL || w.new_nodes == NULL) {
         goto done;
     }
     c.old_body = sel->old_body;
@@ -237,18 +235,18 @@ select_unit(rs_session *s, rs_unit *u, int judge)
     c.rebound = sel->rebound;
     if (rs_cut_open(&w.olds, u->known_text, u->path) < 0 ||
         rs_cut_open(&w.news, u->text, u->path) < 0 ||
-        rs_unit_match(&w, &sel->flags) < 0 || rs_unit_collect(&w, sel) < 0 ||
-        select_docstring(&w, sel) < 0 || follow_others(s, u, sel->rebound) < 0 ||
+        rs_unit_match(&w.olds, &w.news, &sel->flags) < 0 ||
+        rs_unit_collect(&w, sel) < 0 || select_docstring(&w, sel) < 0 ||
+        rs_unit_follow_others(s, u, sel->rebound) < 0 ||
         rs_select_settings(&c, w.new_nodes) < 0 || rs_unit_find_forced(&c, &w) < 0 ||
-        look_first(&c, &w) < 0 || (!judge && rs_unit_look_again(&c, &w) < 0) ||
-        (!judge && rs_unit_check_order(&c, &w) < 0) ||
-        (!judge && rs_unit_warn(&c, &w) < 0) ||
-        (!judge && c.annotated && select_annotations(&c, sel) < 0)) {
+        look_first(&c, &w) < 0 || rs_unit_look_again(&c, &w) < 0 ||
+        rs_unit_check_order(&c, &w) < 0 || rs_unit_warn(&c, &w) < 0 ||
+        (c.annotated && select_annotations(&c, sel) < 0)) {
         goto done;
     }
     sel->annotated = c.annotated;
-    result = judge ? 1 : rs_unit_compile(s, u, &w);
-    u->parts = !judge;
+    result = rs_unit_compile(s, u, &w);
+    u->parts = 1;
 done:
     Py_XDECREF(w.old_nodes);
     Py_XDECREF(w.new_nodes);
@@ -302,7 +300,7 @@ rs_select(rs_session *s)
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         rs_unit *u = &s->units[i];
         Py_ssize_t notices = PyList_GET_SIZE(s->notices);
-        int result = select_unit(s, u, 0);
+        int result = select_unit(s, u);
         if (result == 0) { /* the recorded text is of another time: look closer */
             rs_selection_clear(u);
             Py_CLEAR(u->known_text);
@@ -313,33 +311,12 @@ rs_select(rs_session *s)
             if (result == 0) {
                 continue;
             }
-            result = result < 0 ? -1 : select_unit(s, u, 0);
+            result = result < 0 ? -1 : select_unit(s, u);
         }
         if (result < 0) {
             return rs_prepare_error(s, u);
         }
         rs_session_breathe(s);
-    }
-    return 0;
-}
-
-int
-rs_select_judge(rs_session *s)
-{
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        rs_unit *u = &s->units[i];
-        PyObject *known = NULL;
-        if (u->policy != RS_POLICY_MERGE || u->text == NULL) {
-            continue;
-        }
-        if (rs_known_text(s, u, &known) < 0) {
-            return -1;
-        }
-        if (known != NULL && select_unit(s, u, 1) < 0) {
-            Py_DECREF(known);
-            return rs_prepare_error(s, u);
-        }
-        Py_XDECREF(known);
     }
     return 0;
 }

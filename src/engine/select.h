@@ -1,6 +1,6 @@
 /* select.h -- which statements of a module's new source run (DESIGN "What runs").
  * Owns:     u->selection.
- * Provides: rs_select, rs_selection_clear, rs_select_verdict, rs_select_is_gone,
+ * Provides: rs_select, rs_selection_new, rs_selection_clear, rs_select_verdict, rs_select_is_gone,
  *           rs_select_gone_line.
  * Depends:  session.h, chunks.h, syntax.h; selectunit.h, which does it.
  * Threads:  the updating thread. Runs Python code of the standard library (the parser).
@@ -76,16 +76,18 @@ struct rs_selection {
     int flags;              /* of the compiler, from __future__ imports */
     int documented;         /* the module's docstring is selected */
     int annotated;          /* annotations of the module changed */
+    struct rs_judging *judging; /* selectjudge.h; NULL: all verdicts are there */
 };
 
 /* For all units: decides, and makes u->code, u->known_code and u->effects of it
  * (selectunit.h). After rs_source_load. 0, or -1 with an exception. */
 int rs_select(rs_session *s);
 
-/* For execute="all": what the data policy "merge" has to know. 0 or -1. */
-int rs_select_judge(rs_session *s);
-
+/* An empty one for the unit: borrowed, or NULL with an exception. */
+rs_selection *rs_selection_new(rs_unit *u);
 void rs_selection_clear(rs_unit *u);
+/* Drops definitions, shells and moves: nobody runs them. */
+void rs_selection_forget_parts(rs_selection *sel);
 /* References that it has to live objects and donors. */
 int rs_selection_visit(const rs_unit *u, visitproc visit, void *arg);
 

@@ -98,9 +98,9 @@ match_futures(rs_cut *olds, rs_cut *news, int *flags)
 }
 
 int
-rs_unit_match(rs_unit_work *w, int *flags)
+rs_unit_match(rs_cut *olds, rs_cut *news, int *flags)
 {
-    return match_futures(&w->olds, &w->news, flags);
+    return match_futures(olds, news, flags);
 }
 
 /* ---- code ---- */

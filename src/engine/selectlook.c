@@ -393,3 +393,31 @@ rs_unit_collect(rs_unit_work *w, rs_selection *sel)
     }
     return collect_changed(w) < 0 ? -1 : move_matched(w, sel);
 }
+
+/* ---- other modules ---- */
+
+int
+rs_unit_follow_others(rs_session *s, rs_unit *u, PyObject *rebound)
+{
+    for (rs_unit *other = s->units; other < u; other++) {
+        PyObject *name, *iter;
+        int result = 0;
+        if (other->selection == NULL) {
+            continue;
+        }
+        iter = PyObject_GetIter(other->selection->rebound);
+        while (result == 0 && iter != NULL && (name = PyIter_Next(iter)) != NULL) {
+            PyObject *theirs = PyDict_GetItemWithError(other->live, name);
+            PyObject *ours = PyDict_GetItemWithError(u->live, name);
+            if (ours != NULL && ours == theirs) {
+                result = PySet_Add(rebound, name);
+            }
+            Py_DECREF(name);
+        }
+        Py_XDECREF(iter);
+        if (PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,6 +1,6 @@
 /* selectunit.h -- the steps of selecting in one module.
  * Owns:     nothing; a rs_unit_work belongs to select.c.
- * Provides: rs_unit_match, rs_unit_collect, rs_unit_find_forced,
+ * Provides: rs_unit_follow_others, rs_unit_match, rs_unit_collect, rs_unit_find_forced,
  *           rs_unit_look_again, rs_unit_check_order, rs_unit_warn,
  *           rs_unit_tell_imports, rs_unit_compile.
  * Depends:  selecting.h, cut.h.
@@ -18,9 +18,12 @@ typedef struct {
     PyObject *forced; /* set of names that somebody wants evaluated again, or NULL */
 } rs_unit_work;
 
+/* selectlook.c. Adds to `rebound` what other updated modules rebound, and this one has
+ * under the same name. 0 or -1. */
+int rs_unit_follow_others(rs_session *s, rs_unit *u, PyObject *rebound);
 /* selectcode.c. Matches chunks of the same text, unless imports from __future__ differ,
  * and reads the compiler's flags. 0 or -1. */
-int rs_unit_match(rs_unit_work *w, int *flags);
+int rs_unit_match(rs_cut *olds, rs_cut *news, int *flags);
 /* selectlook.c. Fills the lists, and notes what only moves. 0 or -1. */
 int rs_unit_collect(rs_unit_work *w, rs_selection *sel);
 /* w->forced. 0 or -1. */
