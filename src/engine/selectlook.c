@@ -104,8 +104,8 @@ is_wanted(rs_selecting *c, rs_unit_work *w, Py_ssize_t number, int all_data)
     if (found != 0) {
         return found;
     }
-    if (!rs_cut_is_definition(&w->news, number)) {
-        return all_data;
+    if (all_data && !rs_cut_is_definition(&w->news, number)) {
+        return 1;
     }
     text = PyUnicode_AsUTF8(w->news.at[number].text);
     return text == NULL ? -1 : strstr(text, "_reload_") != NULL;
