@@ -306,19 +306,6 @@ stands_for_definition(const rs_session *s, const rs_scope *scope, PyObject *qual
            rs_find_definition(donor, scope->unit->scratch, qualname) != NULL;
 }
 
-/* One more function of a name: none of those that live. */
-static int
-is_apart(const rs_unit *u, PyObject *donor)
-{
-    const rs_selection *sel = u->parts ? u->selection : NULL;
-    for (Py_ssize_t i = 0; sel != NULL && i < sel->n_defs; i++) {
-        if (sel->defs[i].apart && sel->defs[i].donor == donor) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static int
 match_value(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *live,
             PyObject *donor, int depth)
@@ -330,7 +317,7 @@ match_value(rs_session *s, const rs_scope *scope, PyObject *qualname, PyObject *
     if (PyType_Check(donor)) {
         return PyType_Check(live) ? match_class(s, scope, live, donor) : 0;
     }
-    if (PyFunction_Check(donor) && is_apart(scope->unit, donor)) {
+    if (PyFunction_Check(donor) && rs_select_is_apart(scope->unit, donor)) {
         return 0;
     }
     if (PyFunction_Check(donor) && PyFunction_Check(live)) {

@@ -326,7 +326,7 @@ note_replaced(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qu
     int result;
     PyObject *full;
     int own = rs_came_from_source(s, scope, name, qualname, live);
-    if (own <= 0 || PyType_Check(live) ||
+    if (own <= 0 || rs_select_is_apart(scope->unit, value) || PyType_Check(live) ||
         (rs_idmap_has(&s->claimed, live) &&
          !is_wrapped_now(s, scope, qualname, live, value)) ||
         PyModule_Check(live) || !is_own_definition(s, scope, qualname, live)) {

@@ -88,11 +88,17 @@ mark_call(PyObject *self, PyObject *func)
     Py_ssize_t number = PyLong_AsSsize_t(PyTuple_GET_ITEM(self, 2));
     rs_unit *u = unit < s->n_units ? &s->units[unit] : NULL;
     rs_select_def *def;
-    if (u == NULL || u->selection == NULL || number >= u->selection->n_defs ||
-        !PyFunction_Check(func)) {
+    if (u == NULL || u->selection == NULL || number >= u->selection->n_defs) {
         return Py_NewRef(func);
     }
     def = &u->selection->defs[number];
+    if (def->shadowed) {
+        PyObject *live = rs_live_definition(u, def->qualname);
+        return Py_NewRef(live != NULL ? live : func);
+    }
+    if (!PyFunction_Check(func)) {
+        return Py_NewRef(func);
+    }
     Py_XSETREF(def->donor, Py_NewRef(func));
     if (def->keeps != NULL && keep_defaults(def, func) < 0) {
         return NULL;

@@ -126,6 +126,18 @@ rs_select_verdict(const rs_unit *u, PyObject *qualname)
 }
 
 int
+rs_select_is_apart(const rs_unit *u, PyObject *donor)
+{
+    const rs_selection *sel = u->parts ? u->selection : NULL;
+    for (Py_ssize_t i = 0; sel != NULL && i < sel->n_defs; i++) {
+        if (sel->defs[i].apart && sel->defs[i].donor == donor) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
 rs_select_is_gone(const rs_unit *u, PyObject *qualname)
 {
     return u->selection != NULL && PyDict_Contains(u->selection->gone, qualname) == 1;

@@ -32,6 +32,7 @@ typedef struct {
     PyObject *keeps; /* set of parameters whose live default values stay, or NULL */
     PyObject *donor; /* the function, as soon as it was made */
     int inner;       /* only its code is new: decorators don't run */
+    int shadowed;    /* a later statement binds the name: it keeps what it means */
     int apart;       /* one more of its name: it is none of those that live */
     int annotations; /* the live annotations stay */
     int line;
@@ -92,6 +93,8 @@ void rs_selection_forget_parts(rs_selection *sel);
 int rs_selection_visit(const rs_unit *u, visitproc visit, void *arg);
 
 rs_verdict rs_select_verdict(const rs_unit *u, PyObject *qualname);
+/* Is it one more function of a name that others have and keep (`@f.register def _`)? */
+int rs_select_is_apart(const rs_unit *u, PyObject *donor);
 /* 1 if only the old source binds the name, 0 if not. */
 int rs_select_is_gone(const rs_unit *u, PyObject *qualname);
 /* The line of the old source that bound it; 0 if it is not known. */

@@ -279,7 +279,7 @@ mark_of(PyObject *node, PyObject *decorators, Py_ssize_t number)
 }
 
 static int
-mark(PyObject *node, Py_ssize_t number, int alone)
+mark(PyObject *node, Py_ssize_t number, int alone, int outermost)
 {
     int result;
     PyObject *decorators = rs_ast_list(node, "decorator_list");
@@ -291,7 +291,8 @@ mark(PyObject *node, Py_ssize_t number, int alone)
         Py_DECREF(call);
         return -1;
     }
-    result = PyList_Append(decorators, call);
+    result = outermost ? PyList_Insert(decorators, 0, call)
+                       : PyList_Append(decorators, call);
     Py_DECREF(call);
     return result;
 }
@@ -314,12 +315,35 @@ is_apart(rs_selecting *c, PyObject *old_node, PyObject *new_node)
                : 0;
 }
 
+/* Does a later statement of the module bind the name as well, so that it means that in the
+ * end? 1, 0, -1. */
+static int
+is_shadowed(rs_selecting *c, PyObject *new_node)
+{
+    int result = 0, line = rs_ast_line(new_node);
+    PyObject *name = rs_ast_get(new_node, "name"), *list;
+    if (name == NULL || c->siblings != NULL || c->nested) {
+        return name == NULL ? -1 : 0;
+    }
+    list = PyList_New(0);
+    if (list == NULL || rs_cut_find_binders(c->cut, name, new_node, list) < 0) {
+        Py_XDECREF(list);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        PyObject *node = PyList_GET_ITEM(list, i);
+        result |= rs_is_function_node(node) && rs_ast_line(node) > line;
+    }
+    Py_DECREF(list);
+    return result;
+}
+
 /* Appends the definition to the reduced bodies. */
 static int
 append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
                 PyObject *new_node, PyObject *live, int inner)
 {
-    int annotations = 0, apart = is_apart(c, old_node, new_node);
+    int shadowed, annotations = 0, apart = is_apart(c, old_node, new_node);
     PyObject *keeps = NULL;
     rs_select_def *def;
     if (old_node != NULL && PyList_Append(c->old_body, old_node) < 0) {
@@ -331,7 +355,11 @@ append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
         Py_XDECREF(unreached);
         return result;
     }
-    if (live != NULL) {
+    shadowed = inner ? 0 : is_shadowed(c, new_node);
+    if (shadowed < 0) {
+        return -1;
+    }
+    if (live != NULL && !shadowed) {
         keeps = keep_defaults(c, old_node, new_node, live);
         if (keeps == NULL) {
             return -1;
@@ -344,7 +372,7 @@ append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
         }
     }
     if (annotations < 0 || apart < 0 ||
-        (!inner && keeps == NULL && !annotations && !apart)) {
+        (!inner && keeps == NULL && !annotations && !apart && !shadowed)) {
         Py_XDECREF(keeps);
         return annotations < 0 || apart < 0 ? -1 : PyList_Append(c->new_body, new_node);
     }
@@ -359,8 +387,9 @@ append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
     def->annotations = annotations;
     def->inner = inner;
     def->apart = apart;
+    def->shadowed = shadowed;
     def->line = rs_ast_line(new_node);
-    return mark(new_node, c->sel->n_defs - 1, inner) < 0
+    return mark(new_node, c->sel->n_defs - 1, inner, shadowed) < 0
                ? -1
                : PyList_Append(c->new_body, new_node);
 }
