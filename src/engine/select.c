@@ -247,8 +247,8 @@ select_unit(rs_session *s, rs_unit *u)
     c.rebound = sel->rebound;
     if (rs_cut_open(&w.olds, u->known_text, u->path) < 0 ||
         rs_cut_open(&w.news, u->text, u->path) < 0 ||
-        rs_unit_match(&w.olds, &w.news, &sel->flags) < 0 ||
-        rs_unit_collect(&w, sel) < 0 || select_docstring(&w, sel) < 0 ||
+        rs_unit_match(&w.olds, &w.news, sel) < 0 || rs_unit_collect(&w, sel) < 0 ||
+        select_docstring(&w, sel) < 0 ||
         rs_unit_follow_others(s, u, sel->rebound) < 0 ||
         rs_select_settings(&c, w.new_nodes) < 0 || rs_unit_find_forced(&c, &w) < 0 ||
         look_first(&c, &w) < 0 || rs_unit_look_again(&c, &w) < 0 ||

@@ -74,9 +74,10 @@ struct rs_selection {
     PyObject *pieces;       /* list of code objects that live after the update: */
     Py_ssize_t kept_pieces; /* first those that live already */
     int runs;               /* more than definitions runs: code that can be called */
-    int flags;              /* of the compiler, from __future__ imports */
-    int documented;         /* the module's docstring is selected */
-    int annotated;          /* annotations of the module changed */
+    int other_futures; /* imports from __future__ changed: all code is other code */
+    int flags;         /* of the compiler, from __future__ imports */
+    int documented;    /* the module's docstring is selected */
+    int annotated;     /* annotations of the module changed */
     struct rs_judging *judging; /* selectjudge.h; NULL: all verdicts are there */
 };
 

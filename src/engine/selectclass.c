@@ -601,7 +601,7 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     if (looks < 0) {
         goto done;
     }
-    looks |= c->forced != NULL || speaks(c, qualname);
+    looks |= c->forced != NULL || c->sel->other_futures || speaks(c, qualname);
     if (same && !looks && !hoist) {
         int shifted = rs_syntax_shift(old_node, new_node, &delta);
         if (shifted == 1 && delta != 0 && rs_select_makes_classes(new_node) != 0) {

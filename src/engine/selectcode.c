@@ -81,7 +81,7 @@ read_flags(rs_cut *cut, int *flags)
 
 /* Other imports from __future__ give every statement another meaning: none is the same. */
 static int
-match_futures(rs_cut *olds, rs_cut *news, int *flags)
+match_futures(rs_cut *olds, rs_cut *news, rs_selection *sel)
 {
     PyObject *a = PySet_New(NULL), *b = PySet_New(NULL);
     int result = -1;
@@ -91,16 +91,17 @@ match_futures(rs_cut *olds, rs_cut *news, int *flags)
     }
     Py_XDECREF(a);
     Py_XDECREF(b);
-    if (result < 0 || read_flags(news, flags) < 0) {
+    if (result < 0 || read_flags(news, &sel->flags) < 0) {
         return -1;
     }
+    sel->other_futures = !result;
     return result == 1 ? rs_cut_match(olds, news) : 0;
 }
 
 int
-rs_unit_match(rs_cut *olds, rs_cut *news, int *flags)
+rs_unit_match(rs_cut *olds, rs_cut *news, rs_selection *sel)
 {
-    return match_futures(olds, news, flags);
+    return match_futures(olds, news, sel);
 }
 
 /* ---- code ---- */

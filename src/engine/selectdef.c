@@ -367,7 +367,7 @@ append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
         if (PySet_GET_SIZE(keeps) == 0) {
             Py_CLEAR(keeps);
         }
-        if (!rs_select_lazy_annotations(c)) {
+        if (!rs_select_lazy_annotations(c) && !c->sel->other_futures) {
             annotations = keep_annotations(c, old_node, new_node);
         }
     }
@@ -430,7 +430,7 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
             goto done;
         }
     }
-    if (same && !runs) {
+    if (same && !runs && !c->sel->other_futures) {
         int shifted = rs_syntax_shift(old_node, new_node, &delta);
         if (shifted == 1 && delta != 0 && rs_select_makes_classes(new_node) != 0) {
             shifted = PyErr_Occurred() ? -1 : 0;

@@ -72,7 +72,7 @@ judge_module(rs_session *s, rs_unit *u)
     if (olds == NULL || news == NULL ||
         rs_cut_open(&j->olds, u->known_text, u->path) < 0 ||
         rs_cut_open(&j->news, u->text, u->path) < 0 ||
-        rs_unit_match(&j->olds, &j->news, &u->selection->flags) < 0 ||
+        rs_unit_match(&j->olds, &j->news, u->selection) < 0 ||
         rs_unit_follow_others(s, u, u->selection->rebound) < 0) {
         goto done;
     }

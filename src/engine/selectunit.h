@@ -23,7 +23,7 @@ typedef struct {
 int rs_unit_follow_others(rs_session *s, rs_unit *u, PyObject *rebound);
 /* selectcode.c. Matches chunks of the same text, unless imports from __future__ differ,
  * and reads the compiler's flags. 0 or -1. */
-int rs_unit_match(rs_cut *olds, rs_cut *news, int *flags);
+int rs_unit_match(rs_cut *olds, rs_cut *news, rs_selection *sel);
 /* selectlook.c. Fills the lists, and notes what only moves. 0 or -1. */
 int rs_unit_collect(rs_unit_work *w, rs_selection *sel);
 /* w->forced. 0 or -1. */

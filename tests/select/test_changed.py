@@ -343,3 +343,16 @@ def test_a_name_that_is_bound_again_later(live):
     live.edit("m", text.format("7").replace("N = 5", "N = 6"))
     changed(m)
     assert (m.N, m.f()) == (6, 6)
+
+
+def test_imports_from_future_change_all_functions(live):
+    text = "X = 1\ndef f(x: int): pass\nclass C:\n    def m(self, x: int): pass\n"
+    m = live.module("m", text)
+    f = m.f
+    live.edit("m", "from __future__ import annotations\n" + text)
+    changed(m)
+    assert m.f is f
+    assert f.__annotations__ == m.C.m.__annotations__ == {"x": "int"}
+    live.edit("m", text)
+    changed(m)
+    assert f.__annotations__ == m.C.m.__annotations__ == {"x": int}
