@@ -427,9 +427,14 @@ static int
 plan_shell(rs_session *s, rs_unit *u, const rs_select_shell *shell)
 {
     int changed = 0;
+    PyObject *cache = s->st->names.__annotations_cache__; /* 3.14: evaluated once */
     rs_scope scope = rs_scope_of_shell(u, shell);
     if (scope.donor == NULL) {
         return 0;
+    }
+    if (PyDict_GetItemWithError(scope.live, cache) != NULL &&
+        rs_names_set(s, &scope, cache, NULL) < 0) {
+        return -1;
     }
     if (plan_donor_names(s, &scope, &changed) < 0 ||
         rs_names_plan_gone(s, &scope) < 0 ||

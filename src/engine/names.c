@@ -576,6 +576,7 @@ plan_module_machinery(rs_session *s, const rs_scope *scope)
         PyObject *live = PyDict_GetItemWithError(scope->live, follow[i]);
         PyObject *value = donor != NULL ? rs_session_live(s, donor) : NULL;
         if (donor == NULL && scope->unit->parts &&
+            !(follow[i] == n->__annotations__ && scope->unit->selection->annotated) &&
             !rs_select_is_gone(scope->unit, follow[i])) {
             continue;
         }

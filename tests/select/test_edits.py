@@ -299,4 +299,6 @@ def test_what_is_named_is_taken_where_only_a_comment_changed(live, text, take):
 def test_what_a_decorator_copied_from_a_cache_follows(edit):
     text = "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(): return f()\n    return w\n@deco\n@functools.lru_cache\ndef f(){}: pass\n"
     m, _ = edit(text.format(""), text.format(" -> int"))
-    assert m.f.__annotations__ == vars(m.f)["__annotations__"] == {"return": int}
+    assert m.f.__annotations__ == {"return": int}
+    if sys.version_info < (3, 14):  # later they are made when somebody asks
+        assert vars(m.f)["__annotations__"] == {"return": int}
