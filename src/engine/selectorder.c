@@ -2,6 +2,12 @@
 
 /* ---- names that mean something else at the end of the body ---- */
 
+static int
+is_import(PyObject *node)
+{
+    return rs_ast_is(node, "Import") || rs_ast_is(node, "ImportFrom");
+}
+
 /* The statement that gives `name` the value which a statement on `line` reads, if another
  * one rebinds or deletes the name later: borrowed; NULL without an exception if there is
  * none, so that what lives is what is read. */
@@ -20,7 +26,7 @@ passing_binder(rs_cut *cut, PyObject *name, int line)
         if (at < line) {
             last = node;
         }
-        later |= at > line;
+        later |= at > line && !is_import(node); /* of the same, most likely */
     }
     Py_DECREF(list); /* the cut owns the statements */
     return later ? last : NULL;
