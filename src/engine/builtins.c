@@ -16,7 +16,7 @@ made_by(const rs_unit *other, PyObject *value)
     Py_ssize_t pos = 0;
     PyObject *name, *there;
     while (PyDict_Next(other->live, &pos, &name, &there)) {
-        if (there == value) {
+        if (there == value && PyUnicode_CheckExact(name)) {
             return PyDict_GetItemWithError(other->scratch, name);
         }
     }

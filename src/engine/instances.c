@@ -82,7 +82,8 @@ explore(search *look)
 }
 
 int
-rs_instances_possible(rs_session *s, const rs_unit *u, PyTypeObject *type)
+rs_instances_possible(rs_session *s, const rs_unit *u, PyTypeObject *type,
+                      Py_ssize_t own)
 {
     search look = {s, u, (PyObject *)type, NULL, u->live, {0}, 0};
     int result = explore(&look);
@@ -90,12 +91,12 @@ rs_instances_possible(rs_session *s, const rs_unit *u, PyTypeObject *type)
         PyObject *op = look.seen.entries[i].key;
         if (op != look.target && PyType_Check(op) &&
             PyType_IsSubtype(RS_TYPE(op), type)) {
-            result = rs_instances_possible(s, u, RS_TYPE(op));
+            result = rs_instances_possible(s, u, RS_TYPE(op), 0);
         }
     }
     rs_idmap_clear(&look.seen);
     if (result != 0) {
         return result;
     }
-    return Py_REFCNT(type) > look.found + held_by_selection(s, (PyObject *)type);
+    return Py_REFCNT(type) > look.found + held_by_selection(s, (PyObject *)type) + own;
 }

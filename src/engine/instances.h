@@ -12,7 +12,9 @@
 
 #include "session.h"
 
-/* 1: nobody can exclude it; 0: there is none; -1. While selecting. */
-int rs_instances_possible(rs_session *s, const rs_unit *u, PyTypeObject *type);
+/* 1: nobody can exclude it; 0: there is none; -1. While selecting. `own`: references that
+ * the caller has to the class. */
+int rs_instances_possible(rs_session *s, const rs_unit *u, PyTypeObject *type,
+                          Py_ssize_t own);
 
 #endif

@@ -88,7 +88,8 @@ mark_call(PyObject *self, PyObject *func)
     Py_ssize_t number = PyLong_AsSsize_t(PyTuple_GET_ITEM(self, 2));
     rs_unit *u = unit < s->n_units ? &s->units[unit] : NULL;
     rs_select_def *def;
-    if (u == NULL || u->selection == NULL || number >= u->selection->n_defs) {
+    if (u == NULL || u->selection == NULL || number < 0 ||
+        number >= u->selection->n_defs) {
         return Py_NewRef(func);
     }
     def = &u->selection->defs[number];
@@ -125,7 +126,7 @@ def_hook(PyObject *self, PyObject *number)
     rs_session *s = (rs_session *)self;
     PyObject *globals = PyEval_GetGlobals(), *bound, *mark = NULL;
     rs_unit *u = globals != NULL ? rs_session_unit_by_scratch(s, globals) : NULL;
-    if (u == NULL) {
+    if (u == NULL || !PyLong_CheckExact(number)) {
         PyErr_SetString(PyExc_RuntimeError,
                         "__resoul_def__ is for modules that are updated");
         return NULL;
@@ -239,40 +240,51 @@ stand_in(const rs_unit *u, PyObject *live)
     return result;
 }
 
+/* For the functions that `code` names; their code is appended to `waiting`. */
 static int
-stand_in_for(rs_session *s, rs_unit *u, PyObject *code, int depth)
+stand_in_for(rs_session *s, rs_unit *u, PyObject *code, PyObject *waiting)
 {
     PyObject *names = RS_CODE(code)->co_names, *constants = RS_CODE(code)->co_consts;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+    int result = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(names); i++) {
         PyObject *own, *name = PyTuple_GET_ITEM(names, i);
         PyObject *live = PyDict_GetItemWithError(u->live, name);
-        int result;
         if (live == NULL || !PyFunction_Check(live) ||
             PyFunction_GET_GLOBALS(live) != u->live ||
             PyDict_GetItemWithError(u->scratch, name) != NULL) {
             continue;
         }
+        Py_INCREF(live);
         own = stand_in(u, live);
-        if (own == NULL) {
-            return -1;
-        }
-        result = PyDict_SetItem(u->scratch, name, own) < 0 ||
+        result = own == NULL || PyDict_SetItem(u->scratch, name, own) < 0 ||
                          rs_idmap_set(&s->stand_ins, own, live) < 0
                      ? -1
-                     : 0;
-        Py_DECREF(own);
-        if (result < 0 ||
-            stand_in_for(s, u, PyFunction_GET_CODE(live), depth + 1) < 0) {
-            return -1;
-        }
+                     : PyList_Append(waiting, PyFunction_GET_CODE(live));
+        Py_XDECREF(own);
+        Py_DECREF(live);
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(constants); i++) {
         PyObject *inner = PyTuple_GET_ITEM(constants, i);
-        if (PyCode_Check(inner) && stand_in_for(s, u, inner, depth) < 0) {
-            return -1;
-        }
+        result = PyCode_Check(inner) ? PyList_Append(waiting, inner) : 0;
     }
-    return 0;
+    return result;
+}
+
+/* What the unit's new code can reach, however long the way. */
+static int
+make_stand_ins(rs_session *s, rs_unit *u)
+{
+    int result;
+    PyObject *waiting = PyList_New(0);
+    if (waiting == NULL) {
+        return -1;
+    }
+    result = PyList_Append(waiting, u->code);
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(waiting); i++) {
+        result = stand_in_for(s, u, PyList_GET_ITEM(waiting, i), waiting);
+    }
+    Py_DECREF(waiting);
+    return result;
 }
 
 int
@@ -287,7 +299,7 @@ rs_parts_begin(rs_session *s, rs_unit *u)
     if (!u->selection->runs) {
         return 0;
     }
-    return rs_leaks_see_names(s, u->live) < 0 ? -1 : stand_in_for(s, u, u->code, 0);
+    return rs_leaks_see_names(s, u->live) < 0 ? -1 : make_stand_ins(s, u);
 }
 
 static int

@@ -42,9 +42,9 @@ run_code(const rs_state *st, PyObject *code, PyObject *module)
 static PyObject *
 read_file(PyObject *path)
 {
-    char buffer[BUFFER];
+    char *buffer;
     size_t size;
-    int fine;
+    PyObject *result = NULL;
     FILE *file;
     const char *name = PyUnicode_IS_ASCII(path) ? PyUnicode_AsUTF8(path) : NULL;
     if (name == NULL) {
@@ -54,11 +54,17 @@ read_file(PyObject *path)
     if (file == NULL) {
         return NULL;
     }
-    setvbuf(file, NULL, _IONBF, 0);
-    size = fread(buffer, 1, sizeof(buffer), file);
-    fine = !ferror(file) && size < sizeof(buffer);
+    buffer = PyMem_Malloc(BUFFER); /* stacks of threads can be small */
+    if (buffer != NULL) {
+        setvbuf(file, NULL, _IONBF, 0);
+        size = fread(buffer, 1, BUFFER, file);
+        if (!ferror(file) && size < BUFFER) {
+            result = PyBytes_FromStringAndSize(buffer, (Py_ssize_t)size);
+        }
+        PyMem_Free(buffer);
+    }
     fclose(file);
-    return fine ? PyBytes_FromStringAndSize(buffer, (Py_ssize_t)size) : NULL;
+    return result;
 }
 
 /* The source that the loader has just compiled, or found compiled: *data, or NULL if there

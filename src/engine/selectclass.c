@@ -588,8 +588,8 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     rs_pairing pairing = {NULL, 0};
     rs_selecting inner = *c;
     PyObject *name = rs_ast_get(new_node, "name"), *olds, *news;
-    PyTypeObject *live;
     /* owned */
+    PyTypeObject *live = NULL;
     PyObject *qualname = name != NULL ? rs_select_qualname(c, name) : NULL;
     PyObject *old_body = PyList_New(0), *new_body = PyList_New(0);
     PyObject *rebound = PySet_New(c->rebound);
@@ -618,7 +618,7 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     if (!same && c->prefix == NULL && PySet_Add(c->sel->changed, name) < 0) {
         goto done;
     }
-    live = rs_live_class(c->s, c->u, qualname);
+    live = (PyTypeObject *)Py_XNewRef(rs_live_class(c->s, c->u, qualname));
     if (old_node == NULL || live == NULL) {
         result = hoist ? 0 : run_whole(c, old_node, new_node, NULL, NULL);
         goto done;
@@ -656,6 +656,7 @@ rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int sam
     }
 done:
     rs_pairing_clear(&pairing);
+    Py_XDECREF(live);
     Py_XDECREF(qualname);
     Py_XDECREF(old_body);
     Py_XDECREF(new_body);

@@ -187,29 +187,14 @@ defines(const rs_selecting *c, PyObject *name, PyObject *live)
     return result;
 }
 
-/* What becomes of one name: a verdict, or -1. `expression`s: what the statements assign to
- * it, or NULL where that can't be told. */
+/* What becomes of a name that has the value `live`, as its statement changed: a verdict, or
+ * -1. */
 static int
-decide(rs_selecting *c, PyObject *name, PyObject *old_expression, PyObject *expression,
-       int added, int same)
+decide_live(rs_selecting *c, PyObject *name, PyObject *live, PyObject *old_expression,
+            PyObject *expression, int policy, int added)
 {
-    int named, policy = rs_select_policy(c, name, &named);
-    int known, verdict = RS_VERDICT_KEEP;
-    PyObject *live, *old_value = NULL, *new_value = NULL;
-    if (policy < 0) {
-        return -1;
-    }
-    live = c->live != NULL ? PyDict_GetItemWithError(c->live, name) : NULL;
-    if (same) {
-        int waits = policy == 1 && !named ? is_pending(c, name) : named;
-        return waits < 0 ? -1 : waits ? RS_VERDICT_TAKE : RS_VERDICT_SAME;
-    }
-    if (live == NULL) {
-        return PyErr_Occurred() ? -1 : RS_VERDICT_TAKE;
-    }
-    if (policy == 1) {
-        return RS_VERDICT_TAKE;
-    }
+    int verdict = RS_VERDICT_KEEP, known;
+    PyObject *old_value = NULL, *new_value = NULL;
     known = rs_is_dunder(name) || defines(c, name, live)
                 ? 1
                 : is_binding(c, name, live, expression);
@@ -240,6 +225,35 @@ decide(rs_selecting *c, PyObject *name, PyObject *old_expression, PyObject *expr
         }
         Py_XDECREF(old_value);
     }
+    return verdict;
+}
+
+/* What becomes of one name: a verdict, or -1. `expression`s: what the statements assign to
+ * it, or NULL where that can't be told. */
+static int
+decide(rs_selecting *c, PyObject *name, PyObject *old_expression, PyObject *expression,
+       int added, int same)
+{
+    int named, policy = rs_select_policy(c, name, &named);
+    int verdict;
+    PyObject *live;
+    if (policy < 0) {
+        return -1;
+    }
+    live = c->live != NULL ? PyDict_GetItemWithError(c->live, name) : NULL;
+    if (same) {
+        int waits = policy == 1 && !named ? is_pending(c, name) : named;
+        return waits < 0 ? -1 : waits ? RS_VERDICT_TAKE : RS_VERDICT_SAME;
+    }
+    if (live == NULL) {
+        return PyErr_Occurred() ? -1 : RS_VERDICT_TAKE;
+    }
+    if (policy == 1) {
+        return RS_VERDICT_TAKE;
+    }
+    Py_INCREF(live); /* literals are compiled: other threads may run */
+    verdict = decide_live(c, name, live, old_expression, expression, policy, added);
+    Py_DECREF(live);
     return verdict;
 }
 
@@ -301,10 +315,13 @@ assign_name(assignment *a, PyObject *name, PyObject *old_expression,
         }
     }
     if (verdict == RS_VERDICT_KEEP) {
+        int told;
+        PyObject *live = Py_XNewRef(PyDict_GetItemWithError(c->live, name));
         a->keeps = 1;
-        if (rs_warn_kept_type(c, name, PyDict_GetItemWithError(c->live, name),
-                              old_expression, expression,
-                              rs_ast_line(a->new_node)) < 0) {
+        told = rs_warn_kept_type(c, name, live, old_expression, expression,
+                                 rs_ast_line(a->new_node));
+        Py_XDECREF(live);
+        if (told < 0) {
             return -1;
         }
         return rs_select_pend(c, name, "data", rs_ast_line(a->new_node), old_expression,

@@ -416,7 +416,8 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
                    int hoist)
 {
     int inner = 0, delta, runs = 0, result = -1;
-    PyObject *name = rs_ast_get(new_node, "name"), *live = NULL;
+    PyObject *name = rs_ast_get(new_node, "name");
+    PyObject *live = NULL; /* owned: the parser lets other threads run */
     PyObject *decorators = rs_ast_list(new_node, "decorator_list");
     PyObject *qualname = name != NULL && decorators != NULL
                              ? rs_select_qualname(c, name)
@@ -452,7 +453,7 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
         if (alike < 0) {
             goto done;
         }
-        live = live_function(c, qualname, old_node);
+        live = Py_XNewRef(live_function(c, qualname, old_node));
         if (!alike && c->s->only_changed &&
             rs_warn_redecorated(c, qualname, live, old_node, new_node) < 0) {
             goto done;
@@ -474,6 +475,7 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
     c->sel->runs |= !inner && PyList_GET_SIZE(decorators) > 0;
     result = append_function(c, qualname, old_node, new_node, live, inner);
 done:
+    Py_XDECREF(live);
     Py_DECREF(qualname);
     return result;
 }

@@ -206,7 +206,7 @@ warn_of_class(rs_selecting *c, PyObject *node)
     if (inner.prefix == NULL) {
         return -1;
     }
-    live = rs_live_class(c->s, c->u, inner.prefix);
+    live = (PyTypeObject *)Py_XNewRef(rs_live_class(c->s, c->u, inner.prefix));
     if (live != NULL) {
         result = rs_select_maker(c, live, node, &inner.maker);
     }
@@ -216,6 +216,7 @@ warn_of_class(rs_selecting *c, PyObject *node)
                      ? warn_of_class(&inner, statement)
                      : rs_select_warn_of(&inner, statement);
     }
+    Py_XDECREF(live);
     Py_DECREF(inner.prefix);
     return result;
 }

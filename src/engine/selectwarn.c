@@ -416,7 +416,7 @@ rs_warn_init(rs_selecting *c, PyObject *old_node, PyObject *new_node)
         goto done;
     }
     result = PyDict_GET_SIZE(news) == 0 ? 0
-                                        : rs_instances_possible(c->s, c->u, c->type);
+                                        : rs_instances_possible(c->s, c->u, c->type, 1);
     if (result == 1) {
         result = tell_missing(c, name, news);
     }

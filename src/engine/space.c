@@ -139,6 +139,23 @@ map_type_params(rs_session *s, PyObject *self, PyObject *live)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* `__set_name__` of the value's type, bound to the value: new reference, or NULL without an
+ * exception. The metaclass is not asked. */
+static PyObject *
+set_name_of(rs_session *s, PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    PyObject *mro = type->tp_mro, *found = NULL;
+    for (Py_ssize_t i = 0; found == NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        found = rs_class_get(RS_TYPE(PyTuple_GET_ITEM(mro, i)),
+                             s->st->names.__set_name__);
+    }
+    if (found == NULL || Py_TYPE(found)->tp_descr_get == NULL) {
+        return Py_XNewRef(found);
+    }
+    return Py_TYPE(found)->tp_descr_get(found, value, (PyObject *)type);
+}
+
 /* As when a class is made: descriptors learn their names. */
 static int
 set_names(rs_session *s, PyObject *self, PyObject *live)
@@ -151,16 +168,12 @@ set_names(rs_session *s, PyObject *self, PyObject *live)
         if (!PyUnicode_CheckExact(name) || rs_class_get(RS_TYPE(live), name) == value) {
             continue;
         }
-        method = PyObject_GetAttr((PyObject *)Py_TYPE(value),
-                                  s->st->names.__set_name__);
+        method = set_name_of(s, value);
         if (method == NULL) {
-            result = PyErr_ExceptionMatches(PyExc_AttributeError) ? 0 : -1;
-            if (result == 0) {
-                PyErr_Clear();
-            }
+            result = PyErr_Occurred() ? -1 : 0;
             continue;
         }
-        done = PyObject_CallFunctionObjArgs(method, value, live, name, NULL);
+        done = PyObject_CallFunctionObjArgs(method, live, name, NULL);
         result = done != NULL ? 0 : -1;
         Py_XDECREF(method);
         Py_XDECREF(done);
