@@ -5,7 +5,7 @@
 #include "known.h"
 #include "loader.h"
 
-#define TODO                                                                         \
+#define ADVICE                                                                       \
     "Give the text that this process imported or that was updated last, unchanged, " \
     "or "                                                                            \
     "leave out base= and use execute=\"all\"."
@@ -21,7 +21,7 @@ refuse_invalid(rs_session *s, const rs_unit *u)
         return -1;
     }
     error = PyErr_GetRaisedException();
-    result = rs_refuse(s, "RSL107", u, NULL, 0, TODO,
+    result = rs_refuse(s, "RSL107", u, NULL, 0, ADVICE,
                        "what base= gives does not compile: %S", error);
     Py_DECREF(error);
     return result;
@@ -82,14 +82,14 @@ believe(rs_session *s, rs_unit *u, PyObject *source)
     result = rs_fit_code(u, code, &fit);
     if (result == 0 && fit.other != NULL) {
         result = rs_refuse(
-            s, "RSL107", u, fit.other, fit.line, TODO,
+            s, "RSL107", u, fit.other, fit.line, ADVICE,
             "what base= gives is not the source that lives: this function "
             "runs other code");
     } else if (result == 0) {
         int other = contradicts(s, u, code);
         if (other == 1) {
             result = rs_refuse(
-                s, "RSL107", u, NULL, 0, TODO,
+                s, "RSL107", u, NULL, 0, ADVICE,
                 "what base= gives is not the source that lives: statements "
                 "of the module body are other ones");
         } else {
