@@ -8,32 +8,10 @@ import weakref
 
 import pytest
 from livefolder import Machinery, actions, codes, no_donors_left, text
+from waiting import V1, V2, is_new, is_old
 
 import resoul
 from resoul import _engine
-
-V1 = """
-    NUMBER, LIST = 1, [1]
-    def f(): return 1
-    def factory():
-        def inner(): return 1
-        return inner
-    class C:
-        tag = 1
-        def m(self): return 1
-    """
-V2 = """
-    NUMBER, LIST = 2, [2]
-    def f(): return 2
-    def added(): return f(), C().m()
-    def factory():
-        def inner(): return 2
-        return inner
-    class C:
-        tag = 2
-        def m(self): return 2
-    class Sub(C): pass
-    """
 
 
 @pytest.fixture
@@ -41,17 +19,6 @@ def m(live):
     m = live.module("m", V1)
     live.edit("m", V2)
     return m
-
-
-def is_old(m):
-    return (m.f(), m.C().m(), hasattr(m, "added"), hasattr(m, "Sub")) == (
-        *(1, 1),
-        *(False, False),
-    )
-
-
-def is_new(m):
-    return (m.f(), m.C().m(), m.added(), m.Sub.__base__) == (2, 2, (2, 2), m.C)
 
 
 # -- committing ----------------------------------------------------------------

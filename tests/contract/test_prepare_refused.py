@@ -4,31 +4,9 @@ import sys
 
 import pytest
 from livefolder import reasons, text
+from waiting import V1, V2, is_new, is_old
 
 import resoul
-
-V1 = """
-    NUMBER, LIST = 1, [1]
-    def f(): return 1
-    def factory():
-        def inner(): return 1
-        return inner
-    class C:
-        tag = 1
-        def m(self): return 1
-    """
-V2 = """
-    NUMBER, LIST = 2, [2]
-    def f(): return 2
-    def added(): return f(), C().m()
-    def factory():
-        def inner(): return 2
-        return inner
-    class C:
-        tag = 2
-        def m(self): return 2
-    class Sub(C): pass
-    """
 
 
 @pytest.fixture
@@ -36,17 +14,6 @@ def m(live):
     m = live.module("m", V1)
     live.edit("m", V2)
     return m
-
-
-def is_old(m):
-    return (m.f(), m.C().m(), hasattr(m, "added"), hasattr(m, "Sub")) == (
-        *(1, 1),
-        *(False, False),
-    )
-
-
-def is_new(m):
-    return (m.f(), m.C().m(), m.added(), m.Sub.__base__) == (2, 2, (2, 2), m.C)
 
 
 def is_refused(update, *expected):
