@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "logical.h"
+#include "room.h"
 
 typedef struct {
     rs_place at;
@@ -74,16 +75,11 @@ static int
 append(cutter *c, Py_ssize_t start)
 {
     rs_chunks *out = c->out;
-    if (out->count == c->room) {
-        Py_ssize_t room = c->room != 0 ? c->room * 2 : 64;
-        rs_chunk *chunks = PyMem_Realloc(out->at, (size_t)room * sizeof(rs_chunk));
-        if (chunks == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        out->at = chunks;
-        c->room = room;
+    rs_chunk *chunks = rs_room(out->at, out->count, &c->room, sizeof(rs_chunk));
+    if (chunks == NULL) {
+        return -1;
     }
+    out->at = chunks;
     out->at[out->count++] = (rs_chunk){start, start, c->at.line, c->at.line};
     return 1;
 }

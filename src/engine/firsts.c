@@ -1,6 +1,7 @@
 #include "firsts.h"
 
 #include "heap.h"
+#include "room.h"
 
 /* sys.modules[name], borrowed; NULL without an exception. */
 static PyObject *
@@ -66,18 +67,11 @@ find_entry(const rs_firsts *f, PyObject *name)
 static int
 reserve(rs_firsts *f)
 {
-    Py_ssize_t room = f->room != 0 ? f->room * 2 : 16;
-    rs_first *entries;
-    if (f->used < f->room) {
-        return 0;
-    }
-    entries = PyMem_Realloc(f->entries, (size_t)room * sizeof(rs_first));
+    rs_first *entries = rs_room(f->entries, f->used, &f->room, sizeof(rs_first));
     if (entries == NULL) {
-        PyErr_NoMemory();
         return -1;
     }
     f->entries = entries;
-    f->room = room;
     return 0;
 }
 

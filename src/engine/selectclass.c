@@ -370,19 +370,14 @@ static_attributes(PyObject *body)
 static rs_select_shell *
 new_shell(rs_selection *sel)
 {
-    if (sel->n_shells == sel->shells_room) {
-        Py_ssize_t room = sel->shells_room != 0 ? sel->shells_room * 2 : 8;
-        rs_select_shell *shells = PyMem_Realloc(sel->shells,
-                                                (size_t)room * sizeof(rs_select_shell));
-        if (shells == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        sel->shells = shells;
-        sel->shells_room = room;
+    rs_select_shell *shells = rs_room(sel->shells, sel->n_shells, &sel->shells_room,
+                                      sizeof(rs_select_shell));
+    if (shells == NULL) {
+        return NULL;
     }
-    sel->shells[sel->n_shells] = (rs_select_shell){0};
-    return &sel->shells[sel->n_shells++];
+    sel->shells = shells;
+    shells[sel->n_shells] = (rs_select_shell){0};
+    return &shells[sel->n_shells++];
 }
 
 /* `node` with another body; its decorators, bases and keywords have no say. */

@@ -236,19 +236,14 @@ done:
 static rs_select_def *
 new_def(rs_selection *sel)
 {
-    if (sel->n_defs == sel->defs_room) {
-        Py_ssize_t room = sel->defs_room != 0 ? sel->defs_room * 2 : 16;
-        rs_select_def *defs = PyMem_Realloc(sel->defs,
-                                            (size_t)room * sizeof(rs_select_def));
-        if (defs == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        sel->defs = defs;
-        sel->defs_room = room;
+    rs_select_def *defs = rs_room(sel->defs, sel->n_defs, &sel->defs_room,
+                                  sizeof(rs_select_def));
+    if (defs == NULL) {
+        return NULL;
     }
-    sel->defs[sel->n_defs] = (rs_select_def){0};
-    return &sel->defs[sel->n_defs++];
+    sel->defs = defs;
+    defs[sel->n_defs] = (rs_select_def){0};
+    return &defs[sel->n_defs++];
 }
 
 /* `__resoul_def__(number)`, placed where the first decorator of `node` was, so that the

@@ -12,6 +12,7 @@
 
 #include "cut.h"
 #include "pairing.h"
+#include "room.h"
 #include "scope.h"
 #include "select.h"
 #include "syntax.h"

@@ -69,18 +69,13 @@ rs_select_pend(rs_selecting *c, PyObject *name, const char *kind, int line,
 int
 rs_select_moved(rs_selection *sel, int first, int last, int delta)
 {
-    if (sel->n_moves == sel->moves_room) {
-        Py_ssize_t room = sel->moves_room != 0 ? sel->moves_room * 2 : 64;
-        rs_select_move *moves = PyMem_Realloc(sel->moves,
-                                              (size_t)room * sizeof(rs_select_move));
-        if (moves == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        sel->moves = moves;
-        sel->moves_room = room;
+    rs_select_move *moves = rs_room(sel->moves, sel->n_moves, &sel->moves_room,
+                                    sizeof(rs_select_move));
+    if (moves == NULL) {
+        return -1;
     }
-    sel->moves[sel->n_moves++] = (rs_select_move){first, last, delta};
+    sel->moves = moves;
+    moves[sel->n_moves++] = (rs_select_move){first, last, delta};
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "heap.h"
 #include "imports.h"
 #include "leaks.h"
+#include "room.h"
 #include "select.h"
 #include "still.h"
 
@@ -182,23 +183,13 @@ int
 rs_session_pair(rs_session *s, rs_pair_kind kind, rs_unit *u, PyObject *qualname,
                 PyObject *live, PyObject *donor)
 {
-    rs_pair *pair;
-    if (s->n_pairs == s->pairs_room) {
-        Py_ssize_t room = s->pairs_room != 0 ? s->pairs_room * 2 : 64;
-        rs_pair *pairs = PyMem_Realloc(s->pairs, (size_t)room * sizeof(rs_pair));
-        if (pairs == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        s->pairs = pairs;
-        s->pairs_room = room;
+    rs_pair *pairs = rs_room(s->pairs, s->n_pairs, &s->pairs_room, sizeof(rs_pair));
+    if (pairs == NULL) {
+        return -1;
     }
-    pair = &s->pairs[s->n_pairs++];
-    pair->kind = kind;
-    pair->unit = u;
-    pair->live = Py_NewRef(live);
-    pair->donor = Py_NewRef(donor);
-    pair->qualname = Py_NewRef(qualname);
+    s->pairs = pairs;
+    pairs[s->n_pairs++] = (rs_pair){kind, u, Py_NewRef(live), Py_NewRef(donor),
+                                    Py_NewRef(qualname)};
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "fromimports.h"
 #include "lookup.h"
+#include "room.h"
 #include "same.h"
 #include "scope.h"
 #include "select.h"
@@ -32,16 +33,12 @@ add(struct rs_still *still, const rs_scope *scope, PyObject *name, PyObject *liv
     int is_literal)
 {
     binding *b;
-    if (still->used == still->room) {
-        Py_ssize_t room = still->room != 0 ? still->room * 2 : 64;
-        binding *more = PyMem_Realloc(still->bindings, (size_t)room * sizeof(binding));
-        if (more == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        still->bindings = more;
-        still->room = room;
+    binding *more = rs_room(still->bindings, still->used, &still->room,
+                            sizeof(binding));
+    if (more == NULL) {
+        return -1;
     }
+    still->bindings = more;
     b = &still->bindings[still->used++];
     b->unit = scope->unit;
     b->prefix = Py_XNewRef(scope->prefix);

@@ -6,6 +6,7 @@
 #include "leaks.h"
 #include "lookup.h"
 #include "match.h"
+#include "room.h"
 #include "same.h"
 
 typedef struct {
@@ -45,16 +46,11 @@ count_one(PyObject *op, void *arg)
 static int
 append(counted_list *list, PyObject *op, int is_second)
 {
-    if (list->used == list->room) {
-        Py_ssize_t room = list->room != 0 ? list->room * 2 : 32;
-        counted *items = PyMem_Realloc(list->items, (size_t)room * sizeof(counted));
-        if (items == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        list->items = items;
-        list->room = room;
+    counted *items = rs_room(list->items, list->used, &list->room, sizeof(counted));
+    if (items == NULL) {
+        return -1;
     }
+    list->items = items;
     list->items[list->used++] = (counted){op, 0, is_second};
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "writes.h"
 
+#include "room.h"
 #include <assert.h>
 #include <string.h>
 
@@ -13,24 +14,6 @@ is_plain_key(PyObject *key)
 {
     return PyUnicode_CheckExact(key) || PyLong_CheckExact(key) ||
            PyBytes_CheckExact(key) || PyFunction_Check(key);
-}
-
-/* `array` with room for one more; NULL with MemoryError, and `array` stays valid. */
-static void *
-reserve(void *array, Py_ssize_t used, Py_ssize_t *room, size_t size)
-{
-    Py_ssize_t wanted = *room != 0 ? *room * 2 : 32;
-    void *grown;
-    if (used < *room) {
-        return array;
-    }
-    grown = PyMem_Realloc(array, (size_t)wanted * size);
-    if (grown == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    *room = wanted;
-    return grown;
 }
 
 /* ---- recording ---------------------------------------------------------------------- */
@@ -56,7 +39,7 @@ add_write(rs_writes *w, const rs_watched_dict *d, PyObject *key, PyObject *old,
             return 0;
         }
     }
-    grown = reserve(w->writes, w->n_writes, &w->writes_room, sizeof(rs_write));
+    grown = rs_room(w->writes, w->n_writes, &w->writes_room, sizeof(rs_write));
     if (grown == NULL) {
         return -1;
     }
@@ -233,7 +216,7 @@ rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only
     if (!w->recording || rs_idmap_has(&w->index, dict)) {
         return 0;
     }
-    grown = reserve(w->dicts, w->n_dicts, &w->dicts_room, sizeof(rs_watched_dict));
+    grown = rs_room(w->dicts, w->n_dicts, &w->dicts_room, sizeof(rs_watched_dict));
     if (grown == NULL) {
         return -1;
     }
