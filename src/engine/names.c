@@ -5,8 +5,6 @@
 #include "foreign.h"
 #include "importers.h"
 #include "lines.h"
-#include "lookup.h"
-#include "match.h"
 #include "pending.h"
 #include "same.h"
 #include "selectwarn.h"
@@ -50,8 +48,8 @@ line_of(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *value)
     return body != NULL ? RS_CODE(body)->co_firstlineno : 0;
 }
 
-static const char *
-word_for(PyObject *value)
+const char *
+rs_names_word(PyObject *value)
 {
     if (PyType_Check(value)) {
         return "class";
@@ -64,7 +62,7 @@ word_for_kind(int kind, PyObject *value)
 {
     return kind == RS_KIND_DATA      ? "data"
            : kind == RS_KIND_BINDING ? "binding"
-                                     : word_for(value);
+                                     : rs_names_word(value);
 }
 
 /* Importers follow a module's name that means another object now. */
@@ -292,9 +290,9 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *name,
 }
 
 /* Did the unit's own code define `live` under this qualified name? */
-static int
-is_own_definition(const rs_session *s, const rs_scope *scope, PyObject *qualname,
-                  PyObject *live)
+int
+rs_names_is_own(const rs_session *s, const rs_scope *scope, PyObject *qualname,
+                PyObject *live)
 {
     if (PyType_Check(live)) {
         return rs_class_made_by(s, live, scope->unit->name) &&
@@ -329,7 +327,7 @@ note_replaced(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qu
     if (own <= 0 || rs_select_is_apart(scope->unit, value) || PyType_Check(live) ||
         (rs_idmap_has(&s->claimed, live) &&
          !is_wrapped_now(s, scope, qualname, live, value)) ||
-        PyModule_Check(live) || !is_own_definition(s, scope, qualname, live)) {
+        PyModule_Check(live) || !rs_names_is_own(s, scope, qualname, live)) {
         return own < 0 ? -1 : 0;
     }
     full = PyTuple_Pack(2, scope->unit->name, qualname);
@@ -425,141 +423,6 @@ done:
     return result;
 }
 
-/* ---- names that are gone ---- */
-
-/* 1 if the old source bound or read the name there, 0 if not, -1 if it is not known. */
-static int
-was_in_source(const rs_scope *scope, PyObject *name)
-{
-    PyObject *code = rs_body_of(scope->unit->known_code, scope->prefix);
-    if (code == NULL) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(RS_CODE(code)->co_names); i++) {
-        if (rs_same_text(PyTuple_GET_ITEM(RS_CODE(code)->co_names, i), name)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int
-named_for_deletion(const rs_session *s, const rs_scope *scope, PyObject *qualname)
-{
-    int found = 0;
-    PyObject *full;
-    if (s->del == NULL || PySet_GET_SIZE(s->del) == 0) {
-        return 0;
-    }
-    full = PyUnicode_FromFormat("%U.%U", scope->unit->name, qualname);
-    found = full != NULL ? PySet_Contains(s->del, full) : -1;
-    Py_XDECREF(full);
-    return found;
-}
-
-static int
-drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *qualname,
-     const char *word, const char *why)
-{
-    if (rs_names_set(s, scope, name, NULL) < 0 ||
-        rs_change(s, scope->unit, qualname, word, "deleted", 0, why) < 0) {
-        return -1;
-    }
-    return 1;
-}
-
-/* `_del_func = True`, as the source has it now. */
-static int
-deletes_functions(const rs_session *s, const rs_scope *scope)
-{
-    PyObject *name = s->st->names._del_func, *qualname;
-    PyObject *value = PyDict_GetItemWithError(scope->donor, name);
-    int gone = 0;
-    if (value == NULL && scope->unit->parts) {
-        qualname = rs_scope_qualname(scope, name);
-        gone = qualname == NULL || rs_select_is_gone(scope->unit, qualname);
-        Py_XDECREF(qualname);
-        value = gone ? NULL : PyDict_GetItemWithError(scope->live, name);
-    }
-    return value == Py_True;
-}
-
-int
-rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live)
-{
-    int result = 0, deletes, own;
-    PyObject *qualname = rs_scope_qualname(scope, name);
-    const char *word;
-    if (qualname == NULL) {
-        return -1;
-    }
-    own = is_own_definition(s, scope, qualname, live);
-    word = own ? word_for(live) : "data";
-    deletes = named_for_deletion(s, scope, qualname);
-    if (deletes != 0) {
-        result = deletes < 0 ? -1 : drop(s, scope, name, qualname, word, "asked for");
-    } else if (own && !PyType_Check(live) && deletes_functions(s, scope)) {
-        result = drop(s, scope, name, qualname, word, "_del_func");
-    } else if (own || scope->unit->parts || was_in_source(scope, name) == 1) {
-        int line = rs_select_gone_line(scope->unit, qualname);
-        if (line == 0) {
-            line = rs_line_of_old_name(s, scope->unit, scope->prefix, name);
-        }
-        result = rs_change(s, scope->unit, qualname, word, "stays", line,
-                           "gone from the source, and still lives") < 0
-                     ? -1
-                     : rs_warn_removed(s, scope->unit, qualname, line);
-    } else if (was_in_source(scope, name) < 0) {
-        result = rs_change(s, scope->unit, qualname, word, "stays", 0,
-                           "not in the source: put there at run time, or gone from it");
-    }
-    Py_DECREF(qualname);
-    return result;
-}
-
-/* The function that computes annotations (3.14). */
-static int
-is_annotate(const rs_session *s, PyObject *name)
-{
-    return rs_same_text(name, s->st->names.__annotate__) ||
-           rs_text_equals(name, "__annotate_func__");
-}
-
-int
-rs_names_plan_gone(rs_session *s, const rs_scope *scope)
-{
-    int result = 0;
-    Py_ssize_t pos = 0;
-    PyObject *name, *live, *names = PyDict_Copy(scope->live);
-    if (names == NULL) {
-        return -1;
-    }
-    while (result >= 0 && PyDict_Next(names, &pos, &name, &live)) {
-        PyObject *qualname;
-        int gone;
-        if (!PyUnicode_CheckExact(name)) {
-            continue;
-        }
-        qualname = rs_scope_qualname(scope, name);
-        gone = qualname != NULL ? rs_select_is_gone(scope->unit, qualname) ||
-                                      named_for_deletion(s, scope, qualname) == 1
-                                : -1;
-        Py_XDECREF(qualname);
-        if (gone < 0) {
-            result = -1;
-        } else if (gone && rs_same_text(name, s->st->names.__doc__)) {
-            result = rs_names_set(s, scope, name, Py_None);
-        } else if (gone && rs_scope_is_special(scope, name) &&
-                   (!PyFunction_Check(live) || is_annotate(s, name))) {
-            result = scope->live_type == NULL ? 0 : rs_names_set(s, scope, name, NULL);
-        } else if (gone) {
-            result = rs_names_drop(s, scope, name, live);
-        }
-    }
-    Py_DECREF(names);
-    return result < 0 ? -1 : 0;
-}
-
 /* ---- modules ---- */
 
 /* Doc and annotations always come from the whole new source (rule 13). */
@@ -636,68 +499,4 @@ rs_names_plan_modules(rs_session *s)
         }
     }
     return 0;
-}
-
-/* ---- take= and delete= ---- */
-
-/* Does "module.path" name something in one of the units, live or new? */
-static int
-names_something(const rs_session *s, PyObject *full)
-{
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        const rs_unit *u = &s->units[i];
-        Py_ssize_t n = PyUnicode_GET_LENGTH(u->name);
-        PyObject *path;
-        int found;
-        if (PyUnicode_Tailmatch(full, u->name, 0, n, -1) != 1 ||
-            PyUnicode_GET_LENGTH(full) <= n + 1 ||
-            PyUnicode_READ_CHAR(full, n) != '.') {
-            continue;
-        }
-        path = PyUnicode_Substring(full, n + 1, PyUnicode_GET_LENGTH(full));
-        if (path == NULL) {
-            return -1;
-        }
-        found = rs_lookup_path(u->live, path) != NULL ||
-                rs_lookup_path(u->scratch, path) != NULL;
-        Py_DECREF(path);
-        if (found) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int
-check_names(rs_session *s, PyObject *set, const char *option)
-{
-    int result = 0;
-    PyObject *full, *iter = set != NULL ? PyObject_GetIter(set) : NULL;
-    if (iter == NULL) {
-        return set != NULL ? -1 : 0;
-    }
-    while (result == 0 && (full = PyIter_Next(iter)) != NULL) {
-        int found = PyUnicode_Check(full) ? names_something(s, full) : 0;
-        if (found == 0) {
-            result = rs_refuse(
-                s, "RSL105", NULL, full, 0,
-                "Write \"module.NAME\" or \"module.Class.NAME\" of a module "
-                "that takes part in this update.",
-                "%s names %R, which is nowhere", option, full);
-        } else if (found < 0) {
-            result = -1;
-        }
-        Py_DECREF(full);
-    }
-    Py_DECREF(iter);
-    return result < 0 || PyErr_Occurred() ? -1 : 0;
-}
-
-int
-rs_names_check_options(rs_session *s)
-{
-    if (check_names(s, s->take, "take=") < 0) {
-        return -1;
-    }
-    return check_names(s, s->del, "delete=");
 }

@@ -410,7 +410,7 @@ int
 rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same,
                    int hoist)
 {
-    int inner = 0, delta, runs = 0, result = -1;
+    int inner = 0, runs = 0, result = -1;
     PyObject *name = rs_ast_get(new_node, "name");
     PyObject *live = NULL; /* owned: the parser lets other threads run */
     PyObject *decorators = rs_ast_list(new_node, "decorator_list");
@@ -427,15 +427,9 @@ rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node, int 
         }
     }
     if (same && !runs && !c->sel->other_futures) {
-        int shifted = rs_syntax_shift(old_node, new_node, &delta);
-        if (shifted == 1 && delta != 0 && rs_select_makes_classes(new_node) != 0) {
-            shifted = PyErr_Occurred() ? -1 : 0;
-        }
-        if (shifted == 1) {
-            result = rs_select_moved(c->sel, rs_ast_line(old_node),
-                                     rs_ast_last_line(old_node), delta);
-        }
-        if (shifted != 0) {
+        int moves = rs_select_shift(c->sel, old_node, new_node);
+        if (moves != 0) {
+            result = moves < 0 ? -1 : 0;
             goto done;
         }
     }

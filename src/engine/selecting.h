@@ -43,6 +43,9 @@ int rs_select_statements(rs_selecting *c, PyObject *olds, PyObject *news);
  * stands in does not run. 0 or -1. */
 int rs_select_function(rs_selecting *c, PyObject *old_node, PyObject *new_node,
                        int same, int hoist);
+/* selectwhole.c. Does the whole class run (1), or parts of it (0)? -1. `inner` is the class. */
+int rs_select_whole(rs_selecting *c, const rs_selecting *inner, PyObject *old_node,
+                    PyObject *new_node, const rs_pairing *pairing);
 /* selectclass.c. */
 int rs_select_class(rs_selecting *c, PyObject *old_node, PyObject *new_node, int same,
                     int hoist);
@@ -102,6 +105,9 @@ PyObject *rs_select_unreached(PyObject *statement);
 int rs_select_set_verdict(rs_selecting *c, PyObject *name, rs_verdict verdict);
 int rs_select_pend(rs_selecting *c, PyObject *name, const char *kind, int line,
                    PyObject *old_expression, const char *reason);
+/* A statement that did not change and does not run: 1 if all of it stands on other lines (or
+ * the same), which is noted; 0 if its code has to be made again; -1. */
+int rs_select_shift(rs_selection *sel, PyObject *old_node, PyObject *new_node);
 int rs_select_moved(rs_selection *sel, int first, int last, int delta);
 /* The name, bound on `line` of the old source, is gone from the new one, unless something
  * else binds it. */

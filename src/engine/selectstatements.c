@@ -79,6 +79,20 @@ rs_select_moved(rs_selection *sel, int first, int last, int delta)
     return 0;
 }
 
+int
+rs_select_shift(rs_selection *sel, PyObject *old_node, PyObject *new_node)
+{
+    int delta, result = rs_syntax_shift(old_node, new_node, &delta);
+    if (result == 1 && delta != 0 && rs_select_makes_classes(new_node) != 0) {
+        result = PyErr_Occurred() ? -1 : 0; /* their lines are constants */
+    }
+    if (result == 1 && rs_select_moved(sel, rs_ast_line(old_node),
+                                       rs_ast_last_line(old_node), delta) < 0) {
+        result = -1;
+    }
+    return result;
+}
+
 static int
 add_all(PyObject *to, PyObject *from, PyObject *live)
 {
@@ -392,7 +406,7 @@ static int
 select_plain(rs_selecting *c, const rs_statement_pair *pair)
 {
     Py_ssize_t before = PyList_GET_SIZE(c->new_body) + PyList_GET_SIZE(c->effects);
-    int delta, result = select_other(c, pair);
+    int result = select_other(c, pair);
     if (result < 0 || !pair->same ||
         PyList_GET_SIZE(c->new_body) + PyList_GET_SIZE(c->effects) != before) {
         return result;
@@ -400,10 +414,7 @@ select_plain(rs_selecting *c, const rs_statement_pair *pair)
     if (c->prefix != NULL && rs_select_warn_of(c, pair->new_node) < 0) {
         return -1;
     }
-    result = rs_syntax_shift(pair->old_node, pair->new_node, &delta);
-    return result == 1 ? rs_select_moved(c->sel, rs_ast_line(pair->old_node),
-                                         rs_ast_last_line(pair->old_node), delta)
-                       : result;
+    return rs_select_shift(c->sel, pair->old_node, pair->new_node) < 0 ? -1 : 0;
 }
 
 /* Definitions after the rest: which names take another value is known by then. */

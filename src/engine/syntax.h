@@ -49,14 +49,14 @@ int rs_syntax_shift(PyObject *a, PyObject *b, int *delta);
 /* A hash that equal syntax shares. -1 with an exception. */
 Py_hash_t rs_syntax_hash(PyObject *node);
 
-/* Adds the names that are read when the statement (or expression) is executed: not those
+/* reads.c. Adds the names that are read when the statement (or expression) is executed: not those
  * in bodies of functions, and in annotations only where they are evaluated. 0 or -1. */
 int rs_syntax_reads(PyObject *node, int annotations, PyObject *set);
 
 /* Adds the names that it binds or deletes in its own scope. 0 or -1. */
 int rs_syntax_binds(PyObject *node, PyObject *set);
 
-/* The value of an expression that is a constant or a display of such (rule 8): 1 and
+/* literals.c. The value of an expression that is a constant or a display of such (rule 8): 1 and
  * *value (new reference); 0: it is none; -1. */
 int rs_syntax_literal(PyObject *expression, PyObject **value);
 
@@ -64,5 +64,7 @@ int rs_syntax_literal(PyObject *expression, PyObject **value);
  * value other than 0 (returned): 1 keeps out of the node's children and is not returned. */
 typedef int (*rs_ast_visit)(PyObject *node, void *arg);
 int rs_ast_walk(PyObject *node, rs_ast_visit visit, void *arg);
+/* The same for what a field holds: a node, a list of nodes, or a value, which has none. */
+int rs_ast_walk_value(PyObject *value, rs_ast_visit visit, void *arg);
 
 #endif
