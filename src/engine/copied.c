@@ -95,6 +95,13 @@ follow_function(const copies *c, PyObject *wrapper)
             mask |= 1U << field;
         }
     }
+#if RS_LAZY_ANNOTATIONS
+    if ((mask & (1U << RS_FN_ANNOTATE)) != 0) { /* what was evaluated is out of date */
+        PyObject *then = *rs_fn_slot(c->donor, RS_FN_ANNOTATIONS);
+        fields[RS_FN_ANNOTATIONS] = then != NULL ? rs_session_live(c->s, then) : NULL;
+        mask |= 1U << RS_FN_ANNOTATIONS;
+    }
+#endif
     return mask == 0 ? 0
                      : rs_plan_function(&c->s->journal, wrapper, fields, mask,
                                         rs_fn_version_if_codes(wrapper));

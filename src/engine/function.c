@@ -90,6 +90,8 @@ static int
 same_captured(const rs_session *s, PyFunctionObject *live, PyFunctionObject *donor)
 {
     PyObject *a = live->func_closure, *b = donor->func_closure;
+    PyCodeObject *code = RS_CODE(donor->func_code);
+    int first = code->co_nlocalsplus - code->co_nfreevars;
     Py_ssize_t n = a != NULL ? PyTuple_GET_SIZE(a) : 0;
     if (n != (b != NULL ? PyTuple_GET_SIZE(b) : 0)) {
         return 0;
@@ -97,6 +99,10 @@ same_captured(const rs_session *s, PyFunctionObject *live, PyFunctionObject *don
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *x = PyCell_GET(PyTuple_GET_ITEM(a, i));
         PyObject *y = PyCell_GET(PyTuple_GET_ITEM(b, i));
+        if (rs_text_equals(PyTuple_GET_ITEM(code->co_localsplusnames, first + i),
+                           "__classdict__")) {
+            continue; /* the namespace of the class, each time another dict */
+        }
         if (x == NULL || y == NULL) {
             if (x != y) {
                 return 0;
