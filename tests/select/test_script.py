@@ -4,14 +4,16 @@ import subprocess
 import sys
 
 SCRIPT = """
+from pathlib import Path
 import resoul
 X = 1
 def f(): return 1
 LOG = []
 LOG.append(1)
 if __name__ == "__main__":
-    new = open(__file__).read().replace("def f(): return 1", "def f(): return 2")
-    open(__file__, "w").write(new.replace("X = 1", "X = 2", 1) + "    LOG.append(3)\\n")
+    new = Path(__file__).read_text().replace("def f(): return 1", "def f(): return 2")
+    new = new.replace("X = 1", "X = 2", 1) + "    LOG.append(3)\\n"
+    Path(__file__).write_text(new)
     update = resoul.reload("__main__")
     print(f(), X, LOG, update.warnings)
     print(sorted((c.action, c.qualname) for c in update.changes))
@@ -36,8 +38,9 @@ def test_a_package_that_imports_resoul(tmp_path):
     package.mkdir()
     (package / "__init__.py").write_text("import resoul\ndef f(): return 1\n")
     code = (
-        "import resoul, app\n"
-        "open(app.__file__, 'w').write('import resoul\\ndef f(): return 2\\n')\n"
+        "import pathlib, resoul, app\n"
+        "path = pathlib.Path(app.__file__)\n"
+        "path.write_text('import resoul\\ndef f(): return 2\\n')\n"
         "print(resoul.reload(), app.f())\n"
     )
     # the package begins to run before resoul is there
