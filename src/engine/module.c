@@ -1,6 +1,7 @@
 /* module.c -- the extension module resoul._engine: its method table only. */
 #include <string.h>
 
+#include "alive.h"
 #include "builtins.h"
 #include "changed.h"
 #include "check.h"
@@ -182,6 +183,32 @@ engine_check(PyObject *engine, PyObject *args, PyObject *kwargs)
     return rs_check(engine, rs_state_of(engine), &options);
 }
 
+PyDoc_STRVAR(
+    instances_doc,
+    "instances(cls, /)\n--\n\n"
+    "The instances of a class and of its subclasses that are alive: a list.\n\n"
+    "Raises UpdateError if the garbage collector doesn't track all of them.");
+
+static PyObject *
+engine_instances(PyObject *engine, PyObject *cls)
+{
+    PyTypeObject *type = RS_TYPE(cls);
+    PyObject *found;
+    if (!PyType_Check(cls)) {
+        PyErr_Format(PyExc_TypeError, "instances() takes a class, not %.100s",
+                     Py_TYPE(cls)->tp_name);
+        return NULL;
+    }
+    if (rs_alive_check(rs_state_of(engine), type) < 0) {
+        return NULL;
+    }
+    found = PyList_New(0);
+    if (found != NULL && rs_alive_list(&type, 1, found) < 0) {
+        Py_CLEAR(found);
+    }
+    return found;
+}
+
 static PyMethodDef engine_methods[] = {
     {"changed_sources", engine_changed_sources, METH_O, changed_doc},
     {"fork", engine_fork, METH_NOARGS, fork_doc},
@@ -189,6 +216,7 @@ static PyMethodDef engine_methods[] = {
      METH_VARARGS | METH_KEYWORDS, prepare_doc},
     {"check", (PyCFunction)(void (*)(void))engine_check, METH_VARARGS | METH_KEYWORDS,
      check_doc},
+    {"instances", engine_instances, METH_O, instances_doc},
     {"pending", engine_pending, METH_NOARGS, pending_doc},
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,

@@ -22,6 +22,7 @@ from resoul._engine import (
     RefusedError,
     UpdateError,
 )
+from resoul._instances import instances
 from resoul._options import Configuration
 from resoul._prepare import Prepared, prepare
 from resoul._rehearse import check
@@ -42,6 +43,7 @@ __all__ = [
     "changed",
     "check",
     "configure",
+    "instances",
     "prepare",
     "reload",
 ]
