@@ -79,6 +79,21 @@ rs_known_source(const rs_state *st, PyObject *name, PyObject *module, int *recor
     return value != Py_None ? value : NULL;
 }
 
+PyObject *
+rs_known_of_module(const rs_state *st, PyObject *module)
+{
+    PyObject *name = PyDict_GetItemWithError(PyModule_GetDict(module),
+                                             st->names.__name__);
+    PyObject *entry = name != NULL && PyUnicode_CheckExact(name)
+                          ? entry_of(st, name, module)
+                          : NULL;
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyTuple_Pack(2, entry != NULL ? PyTuple_GET_ITEM(entry, SOURCE) : Py_None,
+                        entry != NULL ? PyTuple_GET_ITEM(entry, CODE) : Py_None);
+}
+
 void
 rs_known_holders(const rs_state *st, const rs_unit *u, PyObject *lists[2])
 {

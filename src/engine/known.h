@@ -6,7 +6,8 @@
  *                     import; believed when it compiles to `code`
  *             pieces  tuple of the code objects that live; None: the constants of `code`
  * Provides: rs_known_store, rs_known_remember, rs_known_text, rs_known_code,
- *           rs_known_pieces, rs_known_body, rs_known_source, rs_source_known, rs_source_remember.
+ *           rs_known_pieces, rs_known_body, rs_known_source,
+ *           rs_known_of_module, rs_source_known, rs_source_remember.
  * Depends:  session.h, loader.h, fits.h, graft.h, pyc.h.
  * Threads:  the updating thread; rs_known_store: any, under the GIL.
  * Invariants:
@@ -52,6 +53,10 @@ PyObject *rs_known_body(const rs_state *st, const rs_unit *u);
  * NULL without an exception. *recorded: is there an entry at all? */
 PyObject *rs_known_source(const rs_state *st, PyObject *name, PyObject *module,
                           int *recorded);
+
+/* (source, code) of a module, as its entry has them: a new tuple; None for what is not
+ * known. NULL with an exception. */
+PyObject *rs_known_of_module(const rs_state *st, PyObject *module);
 
 /* u->known_code of all units; what s->base says of them is checked (RSL107: look at
  * s->refusals) and believed. 0 or -1. */

@@ -6,6 +6,7 @@
 #include "changed.h"
 #include "check.h"
 #include "forking.h"
+#include "known.h"
 #include "lock.h"
 #include "maker.h"
 #include "pending.h"
@@ -209,6 +210,24 @@ engine_instances(PyObject *engine, PyObject *cls)
     return found;
 }
 
+PyDoc_STRVAR(
+    known_doc,
+    "known_source(module, /)\n--\n\n"
+    "What is known of the source of a module: (source, code), either may be None.\n\n"
+    "A str is the text of what lives. Bytes were read beside the import, and are\n"
+    "what lives if they compile to the code.");
+
+static PyObject *
+engine_known_source(PyObject *engine, PyObject *module)
+{
+    if (!PyModule_Check(module)) {
+        PyErr_Format(PyExc_TypeError, "known_source() takes a module, not %.100s",
+                     Py_TYPE(module)->tp_name);
+        return NULL;
+    }
+    return rs_known_of_module(rs_state_of(engine), module);
+}
+
 static PyMethodDef engine_methods[] = {
     {"changed_sources", engine_changed_sources, METH_O, changed_doc},
     {"fork", engine_fork, METH_NOARGS, fork_doc},
@@ -217,6 +236,7 @@ static PyMethodDef engine_methods[] = {
     {"check", (PyCFunction)(void (*)(void))engine_check, METH_VARARGS | METH_KEYWORDS,
      check_doc},
     {"instances", engine_instances, METH_O, instances_doc},
+    {"known_source", engine_known_source, METH_O, known_doc},
     {"pending", engine_pending, METH_NOARGS, pending_doc},
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,

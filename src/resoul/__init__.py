@@ -22,6 +22,7 @@ from resoul._engine import (
     RefusedError,
     UpdateError,
 )
+from resoul._hash import source_hash
 from resoul._instances import instances
 from resoul._options import Configuration
 from resoul._prepare import Prepared, prepare
@@ -46,6 +47,7 @@ __all__ = [
     "instances",
     "prepare",
     "reload",
+    "source_hash",
 ]
 
 __version__ = _engine.__version__

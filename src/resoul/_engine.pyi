@@ -1,7 +1,7 @@
 """The engine. Its only user is the face in this package."""
 
 from collections.abc import Callable
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final, final
 
 from _typeshed import structseq
@@ -147,6 +147,9 @@ def check(
     strict: bool,
 ) -> None: ...
 def instances[T](cls: type[T], /) -> list[T]: ...
+def known_source(
+    module: ModuleType, /
+) -> tuple[str | bytes | None, CodeType | None]: ...
 def pending() -> list[Change]: ...
 def changed_sources(
     allowed: Callable[[str, ModuleType], bool], /
