@@ -2,6 +2,7 @@
 
 #include "codes.h"
 #include "heap.h"
+#include "hotfix.h"
 #include "known.h"
 #include "leaks.h"
 #include "redirect.h"
@@ -401,6 +402,15 @@ rs_census_take(rs_session *s, rs_census *census)
         PyObject *live = s->pairs[i].live;
         if (PyFunction_Check(live) && rs_idmap_set(&census->paired, live, live) < 0) {
             return -1;
+        }
+    }
+    if (s->hot != NULL) {
+        Py_ssize_t pos = 0;
+        PyObject *copy;
+        while (rs_idmap_next(&s->hot->originals, &pos, NULL, &copy)) {
+            if (rs_idmap_set(&census->paired, copy, copy) < 0) {
+                return -1;
+            }
         }
     }
     if (rs_leftovers_add(s, &census->paired) < 0 || search_near(s, census) < 0 ||

@@ -1,5 +1,7 @@
 #include "failure.h"
 
+#include "hotfix.h"
+
 /* Where `exc` happened, as far as it tells: file (owned) and line. A syntax error names
  * its place itself. Never fails: unknown is NULL and 0. */
 static PyObject *
@@ -32,6 +34,9 @@ traceback_line(PyTracebackObject *tb)
 static const rs_unit *
 unit_of_file(const rs_session *s, PyObject *filename)
 {
+    if (s->hot != NULL) {
+        return NULL;
+    }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (PyUnicode_Compare(filename, s->units[i].filename) == 0) {
             return &s->units[i];
@@ -98,9 +103,11 @@ timeout_error(rs_session *s, PyObject *exc)
     PyObject *tb = PyException_GetTraceback(exc);
     PyObject *message = NULL, *error = NULL;
     if (seconds != NULL) {
-        message = PyUnicode_FromFormat(
-            "%s was still running after %S s (timeout=)",
-            s->journal.committed ? "a statement" : "the body of a module", seconds);
+        message = PyUnicode_FromFormat("%s was still running after %S s (timeout=)",
+                                       s->hot != NULL         ? "the snippet"
+                                       : s->journal.committed ? "a statement"
+                                                              : "the body of a module",
+                                       seconds);
     }
     if (message != NULL) {
         error = PyObject_CallOneArg(PyExc_TimeoutError, message);
@@ -177,6 +184,12 @@ raise_error(rs_session *s, const rs_unit *unit, const char *doing, const char *o
 int
 rs_prepare_error(rs_session *s, const rs_unit *unit)
 {
+    if (s->hot != NULL) {
+        const rs_unit snippet = {.name = s->hot->o.label,
+                                 .filename = s->hot->o.filename};
+        return raise_error(s, &snippet, "hotfix",
+                           "; what it had changed was taken back");
+    }
     return raise_error(s, unit, "preparing", "");
 }
 

@@ -12,12 +12,56 @@ typedef struct {
     int depth;
 } definition_search;
 
+static int
+is_text_of(PyObject *dict, const char *key, PyObject *text)
+{
+    PyObject *value = PyDict_GetItemString(dict, key);
+    return value != NULL && rs_same_text(value, text);
+}
+
+/* Did a hotfix pour code into it that has another namespace? */
+static int
+is_hotfixed(PyObject *func, PyObject *globals)
+{
+    PyObject *own = RS_FUNCTION(func)->func_globals;
+    PyObject *name = PyDict_GetItemString(own, "__name__");
+    return rs_text_equals(name, "__hotfix__") &&
+           is_text_of(globals, "__name__", RS_FUNCTION(func)->func_module);
+}
+
+int
+rs_runs_in(PyObject *func, PyObject *globals)
+{
+    return RS_FUNCTION(func)->func_globals == globals || is_hotfixed(func, globals);
+}
+
 int
 rs_is_definition(PyObject *value, PyObject *globals, PyObject *qualname)
 {
     PyFunctionObject *func = RS_FUNCTION(value);
-    return PyFunction_Check(value) && func->func_globals == globals &&
-           rs_same_text(RS_CODE(func->func_code)->co_qualname, qualname);
+    if (!PyFunction_Check(value)) {
+        return 0;
+    }
+    if (func->func_globals == globals) {
+        return rs_same_text(RS_CODE(func->func_code)->co_qualname, qualname) ||
+               (rs_is_hotfix_code(func->func_code) &&
+                rs_same_text(func->func_qualname, qualname));
+    }
+    return rs_same_text(func->func_qualname, qualname) && is_hotfixed(value, globals);
+}
+
+int
+rs_is_hotfix_code(PyObject *code)
+{
+    static const char prefix[] = "<hotfix ";
+    PyObject *name = RS_CODE(code)->co_filename;
+    for (Py_ssize_t i = 0; i < (Py_ssize_t)sizeof(prefix) - 1; i++) {
+        if (i >= PyUnicode_GET_LENGTH(name) ||
+            PyUnicode_READ_CHAR(name, i) != (unsigned char)prefix[i]) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static int
@@ -184,8 +228,8 @@ rs_is_foreign(rs_session *s, const rs_unit *u, PyObject *value)
         return rs_wrapper_visit(value, is_foreign_function, &search);
     }
     if (PyFunction_Check(value)) {
-        return RS_FUNCTION(value)->func_globals != u->live &&
-               !rs_made_by_decorator(s, u, value) && !is_imported(s, value);
+        return !rs_runs_in(value, u->live) && !rs_made_by_decorator(s, u, value) &&
+               !is_imported(s, value);
     }
     if (PyType_Check(value) || PyModule_Check(value) || PyCFunction_Check(value) ||
         rs_is_atom(value)) {

@@ -1,6 +1,6 @@
 /* foreign.h -- did a source make a live value, or the program while it ran?
  * Owns:     nothing.
- * Provides: rs_is_foreign, rs_made_by_decorator, rs_function_is_nested,
+ * Provides: rs_runs_in, rs_is_foreign, rs_made_by_decorator, rs_function_is_nested,
  *           rs_find_definition, rs_home_of, rs_same_top_package.
  * Depends:  session.h, scope.h, wrappers.h, lookup.h.
  * Threads:  the GIL is held; runs no Python code of the user.
@@ -15,6 +15,13 @@
 
 /* Decorators rarely stand deeper than this around a function. */
 #define RS_MAX_WRAPPERS 8
+
+/* Is `func` a function of the module whose namespace is `globals`? A hotfix gives it code that
+ * runs in the hotfix's namespace; it stays the module's (rule 14). */
+int rs_runs_in(PyObject *func, PyObject *globals);
+
+/* Is it code of a hotfix snippet? Its file says so. */
+int rs_is_hotfix_code(PyObject *code);
 
 /* The function of `globals` that is defined as `qualname`: `value` itself, or inside its
  * wrappers. Borrowed or NULL. */

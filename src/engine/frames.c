@@ -2,6 +2,8 @@
 
 #include "abandoned.h"
 #include "frozen.h"
+#include "op.h"
+#include "same.h"
 #include "stacks.h"
 
 enum { GRAVE_NAMESPACE, GRAVE_BUILTINS, GRAVE_GENERATORS, GRAVE_THREADS };
@@ -106,9 +108,63 @@ are_builtins_buried(const rs_state *st, const PyObject *builtins)
     return 0;
 }
 
+/* The namespace of an earlier hotfix that a function ran in until this commit. */
+static int
+is_left_namespace(const rs_op *op)
+{
+    PyObject *globals, *name;
+    if (op->kind != RS_OP_FUNCTION || (op->fields->mask & (1U << RS_FN_GLOBALS)) == 0) {
+        return 0;
+    }
+    globals = op->fields->fields[RS_FN_GLOBALS]; /* after the commit: what it was */
+    if (globals == NULL || !PyDict_Check(globals)) {
+        return 0;
+    }
+    name = PyDict_GetItemString(globals, "__name__");
+    return globals != RS_FUNCTION(op->target)->func_globals &&
+           rs_text_equals(name, "__hotfix__");
+}
+
+int
+rs_frames_bury_left(rs_session *s)
+{
+    PyObject *generators = NULL, *no_builtins;
+    int result = 0, for_good = is_greenlet_loaded();
+    rs_idmap done = {0};
+    for (Py_ssize_t i = 0; for_good >= 0 && result >= 0 && i < s->journal.used; i++) {
+        const rs_op *op = &s->journal.ops[i];
+        PyObject *space;
+        if (!is_left_namespace(op)) {
+            continue;
+        }
+        space = op->fields->fields[RS_FN_GLOBALS];
+        if (rs_idmap_has(&done, space)) {
+            continue;
+        }
+        if (generators == NULL) {
+            generators = rs_stacks_generators(s);
+        }
+        no_builtins = PyDict_New();
+        if (generators == NULL || no_builtins == NULL ||
+            rs_idmap_set(&done, space, space) < 0) {
+            result = -1;
+        } else {
+            borrowed what = {space, NULL};
+            result = bury(s->st, &what, no_builtins, generators, for_good);
+        }
+        Py_XDECREF(no_builtins);
+    }
+    rs_idmap_clear(&done);
+    Py_XDECREF(generators);
+    return for_good < 0 || result < 0 ? -1 : 0;
+}
+
 int
 rs_frames_bury(rs_session *s)
 {
+    if (s->hot != NULL) {
+        return 0;
+    }
 #ifndef RS_WITHOUT_CURE_9 /* generators and threads that outlive the scratch dict */
     int result = -1, for_good = is_greenlet_loaded();
     PyObject *generators = for_good >= 0 ? rs_stacks_generators(s) : NULL;

@@ -154,6 +154,9 @@ plan_function(rs_session *s, const rs_pair *pair)
     for (int i = 0; i < RS_FN_FIELDS; i++) {
         fields[i] = *rs_fn_slot(donor, i);
     }
+    if (s->hot != NULL) { /* rule 14 */
+        mask &= ~(1U << RS_FN_NAME | 1U << RS_FN_QUALNAME | 1U << RS_FN_MODULE);
+    }
     fields[RS_FN_GLOBALS] = live_globals(s, donor);
     fields[RS_FN_BUILTINS] = live_builtins(s, donor);
     if (RS_FUNCTION(live)->func_dict != NULL) {

@@ -4,6 +4,7 @@
 
 #include "frozen.h"
 #include "gcwatch.h"
+#include "hotfix.h"
 #include "select.h"
 
 typedef struct rs_heap {
@@ -252,6 +253,9 @@ collect(PyObject *op, void *arg)
 static int
 is_young_function(const rs_session *s, PyObject *op)
 {
+    if (s->hot != NULL) {
+        return PyFunction_Check(op) && rs_hot_made(s, op);
+    }
     return PyFunction_Check(op) &&
            (RS_FUNCTION(op)->func_builtins == s->builtins ||
             rs_session_unit_by_scratch(s, RS_FUNCTION(op)->func_globals) != NULL);
@@ -263,6 +267,9 @@ is_young_class(const rs_session *s, PyObject *op)
     PyObject *dict, *module;
     if (!PyType_Check(op)) {
         return 0;
+    }
+    if (s->hot != NULL) {
+        return rs_hot_made_now(s, op);
     }
     dict = PyType_GetDict(RS_TYPE(op));
     module = dict != NULL ? PyDict_GetItemWithError(dict, s->st->names.__module__)
@@ -306,7 +313,10 @@ add_roots(rs_session *s, const rs_idmap *interval)
 {
     Py_ssize_t pos = 0;
     PyObject *op;
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+    if (s->hot != NULL && rs_hot_add_roots(s, interval) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; s->hot == NULL && i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
         if (u->scratch != NULL &&
             (add(s, u->scratch) < 0 || add(s, u->scratch_module) < 0)) {
@@ -400,14 +410,25 @@ add_reachable(rs_session *s, const rs_idmap *interval)
 }
 
 int
+rs_heap_mark(rs_session *s)
+{
+    if (s->heap->b == NULL) {
+        s->heap->b = PyList_New(0);
+    }
+    return s->heap->b != NULL ? 0 : -1;
+}
+
+int
 rs_heap_young(rs_session *s)
 {
     interval_arg between = {s->heap, s, collect, NULL, 0, 0};
     rs_idmap interval = {0};
     int unseen, result = -1;
-    s->heap->b = PyList_New(0);
+    if (rs_heap_mark(s) < 0) {
+        return -1;
+    }
     unseen = rs_gcwatch_unseen(&s->heap->watch);
-    if (s->heap->b == NULL || unseen < 0) {
+    if (unseen < 0) {
         return -1;
     }
     /* from here to the end no Python code runs: the interval stays as it is */

@@ -28,7 +28,10 @@ typedef int (*rs_heap_visit)(PyObject *op, void *arg);
 /* The collector is held, marker a. 0 or -1. */
 int rs_heap_begin(rs_session *s);
 
-/* Marker b, and fills s->young. Call it when all units have run. 0 or -1. */
+/* Marker b: what is made from now on is not young. 0 or -1. */
+int rs_heap_mark(rs_session *s);
+
+/* Marker b, where there is none, and fills s->young. Call it when all units have run. 0 or -1. */
 int rs_heap_young(rs_session *s);
 
 /* The update waits, prepared: no markers, the collector is as it was before. What is in

@@ -37,7 +37,7 @@ refuse_for(rs_session *s, const rs_unit *u)
 int
 rs_hooks_before(rs_session *s)
 {
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+    for (Py_ssize_t i = 0; s->hot == NULL && i < s->n_units; i++) {
         s->n_before = i + 1;
         s->hooks_ran |= PyDict_GetItemWithError(s->units[i].live,
                                                 s->st->names.__before_reload__) != NULL;
@@ -51,7 +51,7 @@ rs_hooks_before(rs_session *s)
 int
 rs_hooks_after(rs_session *s)
 {
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+    for (Py_ssize_t i = 0; s->hot == NULL && i < s->n_units; i++) {
         if (call_hook(s, &s->units[i], s->st->names.__after_reload__) < 0) {
             return -1;
         }

@@ -370,6 +370,9 @@ rs_source_known(rs_session *s)
 int
 rs_source_remember(rs_session *s)
 {
+    if (s->hot != NULL) {
+        return 0; /* no source of a module has changed */
+    }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
         if (u->parts) {

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "hotfix.h"
 #include "imports.h"
 #include "lookup.h"
 #include "reach.h"
@@ -25,7 +26,10 @@ struct rs_leaks {
     Py_ssize_t copied; /* elements, so far */
     rs_threads *threads;
     rs_idmap constants; /* of the units' code, where others have run */
-    rs_idmap named;     /* effects: what is under the names that they read */
+    rs_idmap
+        attributes; /* object -> the name of its attribute that was copied, or a set
+                            of them */
+    rs_idmap named; /* effects: what is under the names that they read */
 };
 
 /* ---- what bodies made ---------------------------------------------------------------- */
@@ -122,6 +126,9 @@ is_made(PyObject *op, void *arg)
     if (rs_idmap_has(&leaks->named, op)) {
         made = RS_MADE_PERHAPS;
     }
+    if (s->hot != NULL && rs_hot_made(s, op)) {
+        return RS_MADE;
+    }
     if (PyFunction_Check(op)) {
         return RS_FUNCTION(op)->func_builtins == s->builtins ||
                        rs_session_unit_by_scratch(s, PyFunction_GET_GLOBALS(op)) !=
@@ -170,7 +177,8 @@ reach_dict(void *arg, PyObject *dict, PyTypeObject *type, int foreign)
 {
     struct rs_leaks *leaks = arg;
     rs_session *s = leaks->s;
-    if (dict == s->builtins || rs_session_unit_by_scratch(s, dict) != NULL) {
+    if (dict == s->builtins || rs_session_unit_by_scratch(s, dict) != NULL ||
+        rs_hot_is_namespace(s, dict)) {
         return 0;
     }
     return rs_writes_watch(&leaks->writes, dict, type,
@@ -196,13 +204,43 @@ reach_container(void *arg, PyObject *container)
     return add_snapshot(leaks, &snap);
 }
 
+/* 1 if the attribute was copied before, else 0 and it counts as copied now; -1. */
+static int
+was_copied(struct rs_leaks *leaks, PyObject *object, PyObject *name)
+{
+    int found;
+    PyObject *names = rs_idmap_get(&leaks->attributes, object);
+    if (names == NULL) {
+        return rs_idmap_set(&leaks->attributes, object, name);
+    }
+    if (names == name) {
+        return 1;
+    }
+    if (PyUnicode_Check(names)) {
+        PyObject *set = PySet_New(NULL);
+        if (set == NULL || PySet_Add(set, names) < 0 ||
+            rs_idmap_set(&leaks->attributes, object, set) < 0) {
+            Py_XDECREF(set);
+            return -1;
+        }
+        names = set;
+        Py_DECREF(set); /* the map has it */
+    }
+    found = PySet_Contains(names, name);
+    return found == 0 ? PySet_Add(names, name) : found;
+}
+
 static int
 reach_attribute(void *arg, PyObject *object, PyObject *name)
 {
     struct rs_leaks *leaks = arg;
     rs_snapshot snap;
-    int result = rs_snapshot_take_attribute(&snap, object, name);
-    return result == 1 ? add_snapshot(leaks, &snap) : result;
+    int result = was_copied(leaks, object, name);
+    if (result == 0) {
+        result = rs_snapshot_take_attribute(&snap, object, name);
+        return result == 1 ? add_snapshot(leaks, &snap) : result;
+    }
+    return result < 0 ? -1 : 0;
 }
 
 static const rs_reach_visitor visitor = {reach_dict, reach_container, reach_attribute};
@@ -225,6 +263,7 @@ free_leaks(rs_session *s)
     PyMem_Free(leaks->snapshots);
     rs_threads_free(leaks->threads);
     rs_idmap_clear(&leaks->constants);
+    rs_idmap_clear(&leaks->attributes);
     rs_idmap_clear(&leaks->named);
     PyMem_Free(leaks);
 }
@@ -302,6 +341,96 @@ rs_leaks_see_names(rs_session *s, PyObject *dict)
                                              : 0;
 }
 
+int
+rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name)
+{
+    struct rs_leaks *leaks = s->leaks;
+    int result;
+    if (leaks == NULL || !leaks->recording || leaks->phase != RS_LEAKS_SNIPPET ||
+        s->thread != PyThread_get_thread_ident()) {
+        return 0;
+    }
+    result = rs_hot_note_fields(s, kind, object, name);
+    if (result != 0) {
+        return result < 0 ? -1 : 0;
+    }
+    switch (kind) {
+    case RS_NOTE_ATTRIBUTE:
+        return rs_reach_attribute(&leaks->reach, object, name);
+    case RS_NOTE_INSIDE:
+        return rs_reach_inside(&leaks->reach, object, name);
+    case RS_NOTE_ALL:
+        return rs_reach_all_attributes(&leaks->reach, object);
+    case RS_NOTE_READ:
+        if (PyDict_CheckExact(object) || !PyDict_Check(object)) {
+            return 0;
+        }
+        break;
+    case RS_NOTE_ITEMS:
+    case RS_NOTE_REACH:
+        break;
+    }
+    return rs_reach_value(&leaks->reach, object);
+}
+
+int
+rs_leaks_watch(rs_session *s, PyObject *dict, PyTypeObject *type)
+{
+    struct rs_leaks *leaks = s->leaks;
+    return leaks != NULL && leaks->recording
+               ? rs_writes_watch(&leaks->writes, dict, type, 0)
+               : 0;
+}
+
+int
+rs_leaks_visit_names(rs_session *s, const rs_idmap *namespaces, rs_leaks_visit visit,
+                     void *arg)
+{
+    return s->leaks != NULL ? rs_writes_visit(&s->leaks->writes, namespaces, visit, arg)
+                            : 0;
+}
+
+int
+rs_leaks_take_names_back(rs_session *s, const rs_idmap *namespaces)
+{
+    return s->leaks == NULL || rs_writes_undo_some(&s->leaks->writes, namespaces);
+}
+
+int
+rs_leaks_visit_classes(const rs_session *s, rs_idmap *namespaces)
+{
+    const rs_writes *w = s->leaks != NULL ? &s->leaks->writes : NULL;
+    for (Py_ssize_t i = 0; w != NULL && i < w->n_dicts; i++) {
+        if (w->dicts[i].type != NULL &&
+            rs_idmap_set(namespaces, w->dicts[i].dict, (PyObject *)w->dicts[i].type) <
+                0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_leaks_added(const rs_session *s, const PyObject *dict, const PyObject *key)
+{
+    const rs_writes *w = s->leaks != NULL ? &s->leaks->writes : NULL;
+    for (Py_ssize_t i = 0; w != NULL && i < w->n_writes; i++) {
+        if (w->dicts[w->writes[i].dict].dict == dict && w->writes[i].key == key &&
+            w->writes[i].old == NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void
+rs_leaks_pass_over(rs_session *s, PyObject *dict)
+{
+    if (s->leaks != NULL) {
+        rs_writes_pass_over(&s->leaks->writes, dict);
+    }
+}
+
 /* Keeps the snapshots whose objects have changed. */
 static int
 drop_unchanged(struct rs_leaks *leaks)
@@ -348,6 +477,9 @@ look_at_threads(struct rs_leaks *leaks)
     rs_session *s = leaks->s;
     int effects = leaks->phase == RS_LEAKS_EFFECTS;
     leaks->ran_beside = rs_threads_ran(leaks->threads);
+    if (leaks->ran_beside && s->hot != NULL) {
+        return collect_constants(&leaks->constants, RS_CODE(rs_hot_code(s))->co_consts);
+    }
     for (Py_ssize_t i = 0; leaks->ran_beside && i < s->n_units; i++) {
         PyObject *code = effects ? s->units[i].effects : s->units[i].code;
         if (code != NULL &&
@@ -409,8 +541,10 @@ rs_leaks_take_back(rs_session *s)
     }
     if (!complete &&
         rs_notice(s, "RSL608", NULL, NULL, 0,
-                  "a module body changed objects outside its module, and not "
-                  "everything of that could be taken back") < 0) {
+                  s->hot != NULL
+                      ? "not everything that the snippet changed could be taken back"
+                      : "a module body changed objects outside its module, and not "
+                        "everything of that could be taken back") < 0) {
         PyErr_Clear();
     }
     free_leaks(s);
@@ -435,6 +569,7 @@ held_by(const struct rs_leaks *leaks, const PyObject *op)
     count += 2 * rs_idmap_has(&leaks->reach.seen, op);
     count += rs_idmap_has(&leaks->reach.types, op);
     count += 2 * rs_idmap_has(&leaks->constants, op);
+    count += rs_idmap_has(&leaks->attributes, op);
     count += 2 * rs_idmap_has(&leaks->named, op);
     for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
         const rs_snapshot *snap = &leaks->snapshots[i];

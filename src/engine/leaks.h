@@ -1,8 +1,9 @@
 /* leaks.h -- what running module bodies change in live objects, and taking it back.
  * Owns:     s->leaks: the record of dict writes, and a copy of each other container and
  *           attribute within reach; one for each phase.
- * Provides: rs_leaks_begin, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_end,
- *           rs_leaks_is_phase, rs_leaks_take_back, rs_leaks_forget, rs_leaks_holds.
+ * Provides: rs_leaks_begin, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_note,
+ *           rs_leaks_watch, rs_leaks_end, rs_leaks_is_phase, rs_leaks_take_back,
+ *           rs_leaks_forget, rs_leaks_holds.
  * Depends:  reach.h (what is watched), writes.h (dicts), snapshot.h (the rest),
  *           threads.h (whose doing it was).
  * Threads:  the updating thread.
@@ -24,9 +25,20 @@
 #include "session.h"
 
 typedef enum {
-    RS_LEAKS_BODIES, /* of modules, in scratch namespaces */
-    RS_LEAKS_EFFECTS /* effects.h, in live ones */
+    RS_LEAKS_BODIES,  /* of modules, in scratch namespaces */
+    RS_LEAKS_EFFECTS, /* effects.h, in live ones */
+    RS_LEAKS_SNIPPET  /* hotfix.h */
 } rs_leaks_phase;
+
+/* What a probe (instrument.h) has seen coming. */
+typedef enum {
+    RS_NOTE_ATTRIBUTE, /* an attribute of the object is set or deleted */
+    RS_NOTE_READ,      /* an item of it is read, which may make it: defaultdict */
+    RS_NOTE_ITEMS,     /* an item of it, or the container itself changes in place */
+    RS_NOTE_INSIDE,    /* an attribute or item of it may be changed in place */
+    RS_NOTE_REACH,     /* something is called with it: all that is one step away */
+    RS_NOTE_ALL        /* any of its attributes is set */
+} rs_note_kind;
 
 /* Starts recording, with the live dicts of all units; after rs_source_load, before a body
  * (an effect) runs. 0, or -1 and nothing has begun. */
@@ -42,6 +54,14 @@ int rs_leaks_see_module(rs_session *s, PyObject *module);
  * from now on: `dict` is its namespace, and has live objects in it. 0, or -1. */
 int rs_leaks_see_names(rs_session *s, PyObject *dict);
 
+/* The snippet is about to change `object`: what it holds is recorded, once. Nothing if the
+ * snippet does not run, or if another thread asks. `name` (str) may be NULL. 0, or -1. */
+int rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name);
+
+/* Writes to this dict are recorded from now on: the namespace of a module, of `type` (or
+ * NULL). 0, or -1. */
+int rs_leaks_watch(rs_session *s, PyObject *dict, PyTypeObject *type);
+
 /* The bodies (effects) have run. Stops recording; records stay. Harmless when not begun, and the
  * second time. Keeps a pending exception. */
 void rs_leaks_end(rs_session *s);
@@ -55,6 +75,27 @@ void rs_leaks_take_back(rs_session *s);
 
 /* Success: drops the records of all phases. Keeps a pending exception. */
 void rs_leaks_forget(rs_session *s);
+
+/* visit() for each name of a watched namespace (a key of `namespaces`) that has another value
+ * now than before the snippet ran, which is `old` (NULL: none); in the order of the first
+ * write. 0, or what visit() returned. After rs_leaks_end. */
+typedef int (*rs_leaks_visit)(void *arg, PyObject *dict, PyTypeObject *type,
+                              PyObject *key, PyObject *old, PyObject *now);
+int rs_leaks_visit_names(rs_session *s, const rs_idmap *namespaces,
+                         rs_leaks_visit visit, void *arg);
+
+/* These namespaces get back what they held, and that is forgotten. 1 if all is as it was, 0
+ * if something is left. */
+int rs_leaks_take_names_back(rs_session *s, const rs_idmap *namespaces);
+
+/* Adds the watched namespaces of classes: dict -> class. 0 or -1. */
+int rs_leaks_visit_classes(const rs_session *s, rs_idmap *namespaces);
+
+/* Did the updating thread add this key to a watched dict? 1 or 0. */
+int rs_leaks_added(const rs_session *s, const PyObject *dict, const PyObject *key);
+
+/* What was written to this dict stays, and is no part of the update. */
+void rs_leaks_pass_over(rs_session *s, PyObject *dict);
 
 /* How many references to `op` the bodies are known to have put into live objects. */
 Py_ssize_t rs_leaks_stored(const rs_session *s, PyObject *op);

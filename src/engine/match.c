@@ -49,7 +49,7 @@ same_function(rs_session *s, const rs_unit *u, PyObject *qualname, PyObject *liv
               PyObject *donor)
 {
     PyFunctionObject *a = RS_FUNCTION(live), *b = RS_FUNCTION(donor);
-    int own = a->func_globals == u->live;
+    int own = rs_runs_in(live, u->live);
     if (rs_is_singledispatch(live) != rs_is_singledispatch(donor)) {
         return 0;
     }
@@ -182,6 +182,16 @@ match_class(rs_session *s, const rs_scope *scope, PyObject *live, PyObject *dono
         return -1;
     }
     return match_scope(s, &inner);
+}
+
+int
+rs_match_class(rs_session *s, rs_unit *u, PyObject *live, PyObject *donor)
+{
+    rs_scope scope = rs_scope_of_class(u, live, donor);
+    if (match_class(s, &scope, live, donor) < 0) {
+        return -1;
+    }
+    return rs_idmap_get(&s->claimed, live) == donor;
 }
 
 /* ---- values ---- */

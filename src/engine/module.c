@@ -6,6 +6,7 @@
 #include "changed.h"
 #include "check.h"
 #include "forking.h"
+#include "hotfix.h"
 #include "known.h"
 #include "lock.h"
 #include "maker.h"
@@ -98,6 +99,38 @@ engine_prepare(PyObject *engine, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     return rs_prepared_new(engine, rs_state_of(engine), &options);
+}
+
+PyDoc_STRVAR(
+    hotfix_doc,
+    "hotfix(text, *, update, allowed, label, digest, filename, inside, name, timeout,\n"
+    "       strict)\n"
+    "--\n\n"
+    "Run a snippet in the live process, as one transaction.\n\n"
+    "text: its source. label, digest: what it is called, and the hash of the source.\n"
+    "filename: what tracebacks call it. inside, name: a loaded module whose names it\n"
+    "reads, and its name, or None. The rest as for reload().\n"
+    "Raises UpdateError, PrepareError, RefusedError.");
+
+static PyObject *
+engine_hotfix(PyObject *engine, PyObject *args, PyObject *kwargs)
+{
+    static const char *const keywords[] = {"text",    "update",   "allowed", "label",
+                                           "digest",  "filename", "inside",  "name",
+                                           "timeout", "strict",   NULL};
+    rs_hotfix_options o = {0};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U$OOUUUOOdp:hotfix",
+                                     (char **)(uintptr_t)keywords, &o.text, &o.update,
+                                     &o.allowed, &o.label, &o.digest, &o.filename,
+                                     &o.inside, &o.name, &o.timeout, &o.strict)) {
+        return NULL;
+    }
+    if (o.inside != Py_None && !PyModule_Check(o.inside)) {
+        PyErr_Format(PyExc_TypeError, "inside must be a module or None, not %.100s",
+                     Py_TYPE(o.inside)->tp_name);
+        return NULL;
+    }
+    return rs_hotfix(engine, rs_state_of(engine), &o);
 }
 
 PyDoc_STRVAR(
@@ -237,6 +270,8 @@ static PyMethodDef engine_methods[] = {
      check_doc},
     {"instances", engine_instances, METH_O, instances_doc},
     {"known_source", engine_known_source, METH_O, known_doc},
+    {"hotfix", (PyCFunction)(void (*)(void))engine_hotfix, METH_VARARGS | METH_KEYWORDS,
+     hotfix_doc},
     {"pending", engine_pending, METH_NOARGS, pending_doc},
     {"record_imports", engine_record_imports, METH_O, record_doc},
     {"reload", (PyCFunction)(void (*)(void))engine_reload, METH_VARARGS | METH_KEYWORDS,
@@ -278,10 +313,11 @@ make_types(PyObject *engine, rs_state *st)
     st->Maker_Type = rs_maker_type();
     st->Builtins_Type = rs_builtins_type();
     st->Space_Type = rs_space_type();
+    st->Probe_Type = rs_probe_type(engine);
     return st->Session_Type == NULL || st->Prepared_Type == NULL ||
                    st->SysModules_Type == NULL || st->View_Type == NULL ||
                    st->Maker_Type == NULL || st->Builtins_Type == NULL ||
-                   st->Space_Type == NULL
+                   st->Space_Type == NULL || st->Probe_Type == NULL
                ? -1
                : 0;
 }

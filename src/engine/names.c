@@ -269,7 +269,7 @@ put_at_run_time(rs_session *s, const rs_scope *scope, PyObject *name,
     const rs_unit *u = scope->unit;
     PyObject *old_body = rs_body_of(u->known_code, scope->prefix);
     int from_unit = kind == RS_KIND_BINDING ? comes_from_unit(s, u, live, donor) : 0;
-    if (from_unit == 2) {
+    if (from_unit == 2 || s->hot != NULL) {
         return 0;
     }
     if (rs_is_foreign(s, u, live) && !both_generated(u, live, donor)) {

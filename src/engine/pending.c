@@ -85,6 +85,9 @@ rs_pending_report(rs_session *s)
 int
 rs_pending_remember(rs_session *s)
 {
+    if (s->hot != NULL) {
+        return 0;
+    }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
         PyObject *pending = pending_of(s, u);

@@ -4,6 +4,7 @@
 #include "copied.h"
 #include "data.h"
 #include "function.h"
+#include "hotfix.h"
 #include "imports.h"
 #include "kinds.h"
 #include "match.h"
@@ -29,9 +30,31 @@ map_stand_ins(rs_session *s)
     return 0;
 }
 
+/* With strict=True warnings refuse, when all of them are known: at the end, or together
+ * with what refuses anyway. */
+static int
+refuse_if_needed(rs_session *s, int at_end)
+{
+    if ((at_end || PyList_GET_SIZE(s->refusals) > 0) && rs_refuse_notices(s) < 0) {
+        return -1;
+    }
+    if (PyList_GET_SIZE(s->refusals) == 0) {
+        return 0;
+    }
+    rs_raise_refusals(s);
+    return -1;
+}
+
 int
 rs_plan_match(rs_session *s)
 {
+    if (s->hot != NULL) {
+        if (rs_hot_match(s) < 0) {
+            return -1;
+        }
+        s->early_notices = PyList_GET_SIZE(s->notices);
+        return refuse_if_needed(s, 0);
+    }
     if (rs_imports_map(s) < 0 || map_stand_ins(s) < 0 || rs_match(s) < 0 ||
         rs_quiet_settle(s) < 0 || rs_nested_pair(s) < 0) {
         return -1;
@@ -58,32 +81,19 @@ start_again(rs_session *s)
     return PyList_SetSlice(s->notices, s->early_notices, PY_SSIZE_T_MAX, NULL);
 }
 
-/* With strict=True warnings refuse, when all of them are known: at the end, or together
- * with what refuses anyway. */
-static int
-refuse_if_needed(rs_session *s, int at_end)
-{
-    if ((at_end || PyList_GET_SIZE(s->refusals) > 0) && rs_refuse_notices(s) < 0) {
-        return -1;
-    }
-    if (PyList_GET_SIZE(s->refusals) == 0) {
-        return 0;
-    }
-    rs_raise_refusals(s);
-    return -1;
-}
-
 int
 rs_plan_make(rs_session *s)
 {
     if (start_again(s) < 0 || rs_names_check_options(s) < 0 || rs_class_plan(s) < 0 ||
-        rs_names_plan_modules(s) < 0 || rs_function_plan(s) < 0 ||
-        rs_copied_plan(s) < 0 || rs_rewrap_plan(s) < 0 || rs_data_plan_bodies(s) < 0 ||
-        rs_moves_plan(s) < 0 || rs_pending_report(s) < 0 ||
+        (s->hot != NULL ? rs_hot_plan_names(s) : rs_names_plan_modules(s)) < 0 ||
+        rs_function_plan(s) < 0 || rs_copied_plan(s) < 0 || rs_rewrap_plan(s) < 0 ||
+        rs_data_plan_bodies(s) < 0 || rs_moves_plan(s) < 0 ||
+        (s->hot != NULL ? rs_hot_plan_fields(s) : rs_pending_report(s)) < 0 ||
         refuse_if_needed(s, 0) < 0) {
         return -1;
     }
     rs_session_breathe(s);
+
     /* from here on young objects are rewritten: nothing live refers to them yet */
     if (rs_redirect_young(s) < 0) {
         return -1;

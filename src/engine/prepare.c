@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "frames.h"
 #include "heap.h"
+#include "hotfix.h"
 #include "imports.h"
 #include "leaks.h"
 #include "lock.h"
@@ -175,6 +176,7 @@ rs_prepare_take_back(rs_session *s)
 {
     Py_ssize_t notices = PyList_GET_SIZE(s->notices);
     PyObject *pending = PyErr_GetRaisedException();
+    rs_hot_take_back(s);
     rs_leaks_take_back(s);
     if (s->builtins != NULL && empty_typing_caches() < 0) {
         PyErr_WriteUnraisable(NULL);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "hotfix.h"
 #include "snapshot.h"
 #include "wrappers.h"
 
@@ -65,6 +66,12 @@ rs_reach_open(rs_reach *r, rs_session *s, int effects, const rs_reach_visitor *v
     if (r->names == NULL || r->stored == NULL || rs_attrs_open(&r->opcodes) < 0) {
         return -1;
     }
+    r->scale = s->hot != NULL ? 100 : 1;
+    if (s->hot != NULL) {
+        PyObject *code = rs_hot_code(s);
+        return collect_names(r->names, code) < 0 || collect_stored(r, code, 0) < 0 ? -1
+                                                                                   : 0;
+    }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         PyObject *code = effects ? s->units[i].effects : s->units[i].code;
         if (code == NULL) {
@@ -93,7 +100,7 @@ is_new(rs_reach *r, PyObject *op)
     if (rs_idmap_has(&r->seen, op)) {
         return 0;
     }
-    if (r->seen.used >= RS_REACH_MAX) {
+    if (r->seen.used >= RS_REACH_MAX * (Py_ssize_t)r->scale) {
         r->missed++;
         return 0;
     }
@@ -251,7 +258,7 @@ see_attributes(rs_reach *r, PyObject *object, PyObject *names)
         return -1;
     }
     for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(list); i++) {
-        if (r->attributes++ >= RS_REACH_MAX_ATTRIBUTES) {
+        if (r->attributes++ >= RS_REACH_MAX_ATTRIBUTES * (Py_ssize_t)r->scale) {
             r->missed++;
             break;
         }
@@ -471,4 +478,108 @@ int
 rs_reach_namespace(rs_reach *r, PyObject *dict)
 {
     return see_namespace(r, dict, 1, 0);
+}
+
+/* ---- what a snippet names itself ---- */
+
+/* Does setting the attribute run code of the class: a property, a __setattr__? */
+static int
+has_own_setter(PyObject *object, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject *mro = type->tp_mro;
+    if (type->tp_setattro != PyObject_GenericSetAttr) {
+        return 1;
+    }
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *dict = PyType_GetDict(RS_TYPE(PyTuple_GET_ITEM(mro, i)));
+        PyObject *found = PyDict_GetItemWithError(dict, name);
+        int own = found != NULL && Py_TYPE(found)->tp_descr_set != NULL &&
+                  Py_TYPE(found) != &PyMemberDescr_Type;
+        Py_DECREF(dict);
+        if (found != NULL) {
+            return own;
+        }
+    }
+    return 0;
+}
+
+int
+rs_reach_attribute(rs_reach *r, PyObject *object, PyObject *name)
+{
+    if (PyModule_Check(object) || PyType_Check(object)) {
+        PyObject *dict = PyModule_Check(object) ? Py_NewRef(PyModule_GetDict(object))
+                                                : PyType_GetDict(RS_TYPE(object));
+        int result = r->visitor->dict(r->arg, dict,
+                                      PyType_Check(object) ? RS_TYPE(object) : NULL, 0);
+        Py_DECREF(dict);
+        return result;
+    }
+    if (r->visitor->attribute(r->arg, object, name) < 0) {
+        return -1;
+    }
+    if (!has_own_setter(object, name)) {
+        return 0;
+    }
+    return see_value(r, object, 1, 0) < 0 ? -1 : rs_reach_all_attributes(r, object);
+}
+
+int
+rs_reach_all_attributes(rs_reach *r, PyObject *object)
+{
+    PyObject *dict, *names;
+    int result;
+    if (Py_TYPE(object)->tp_dictoffset == 0 &&
+        (Py_TYPE(object)->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) {
+        return 0;
+    }
+    dict = PyObject_GenericGetDict(object, NULL);
+    if (dict == NULL) {
+        PyErr_Clear(); /* it has none after all */
+        return 0;
+    }
+    names = PyDict_Keys(dict);
+    Py_DECREF(dict);
+    result = names != NULL ? see_attributes(r, object, names) : -1;
+    Py_XDECREF(names);
+    return result;
+}
+
+int
+rs_reach_inside(rs_reach *r, PyObject *object, PyObject *name)
+{
+    PyObject *value;
+    int result = 0;
+    if (name != NULL) {
+        result = rs_snapshot_read(object, name, &value);
+        if (result == 1 && value != NULL) {
+            result = see_container(r, value);
+            Py_DECREF(value);
+        }
+        return result < 0 ? -1 : 0;
+    }
+    if (PyDict_Check(object)) {
+        PyObject *values = values_of_names(object, NULL);
+        for (Py_ssize_t i = 0;
+             values != NULL && result >= 0 &&
+             i < Py_MIN(PyList_GET_SIZE(values), RS_REACH_MAX_ATTRIBUTES);
+             i++) {
+            result = see_container(r, PyList_GET_ITEM(values, i));
+        }
+        result = values == NULL ? -1 : result;
+        Py_XDECREF(values);
+    } else if (PyList_Check(object)) {
+        for (Py_ssize_t i = 0; result >= 0 && i < Py_MIN(PyList_GET_SIZE(object),
+                                                         RS_REACH_MAX_ATTRIBUTES);
+             i++) {
+            result = see_container(r, PyList_GET_ITEM(object, i));
+        }
+    }
+    return result < 0 ? -1 : 0;
+}
+
+int
+rs_reach_value(rs_reach *r, PyObject *value)
+{
+    return see_value(r, value, 1, 0);
 }

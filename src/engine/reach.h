@@ -1,6 +1,7 @@
 /* reach.h -- the live objects that a module body can change through the names it reads.
  * Owns:     the set of names, the objects that were seen already.
- * Provides: rs_reach_open, rs_reach_module, rs_reach_namespace, rs_reach_clear.
+ * Provides: rs_reach_open, rs_reach_module, rs_reach_namespace, rs_reach_attribute,
+ *           rs_reach_inside, rs_reach_all_attributes, rs_reach_value, rs_reach_clear.
  * Depends:  session.h, attrs.h.
  * Threads:  the updating thread. Runs no user code: namespaces are read directly.
  * Invariants:
@@ -9,7 +10,8 @@
  *       the body never names.
  *   E2  of modules that may not be updated (the standard library) only what the body
  *       names itself: their own housekeeping is theirs.
- *   E3  at most RS_REACH_MAX objects and RS_REACH_MAX_ATTRIBUTES attributes.
+ *   E3  at most RS_REACH_MAX objects and RS_REACH_MAX_ATTRIBUTES attributes; what a hotfix
+ *       snippet names itself counts a hundredth of that.
  */
 #ifndef RS_REACH_H
 #define RS_REACH_H
@@ -36,6 +38,7 @@ typedef struct {
     void *arg;
     PyObject *names;  /* set of str: what bodies and the functions in them read */
     PyObject *stored; /* set of str: attributes that they set */
+    int scale;        /* the limits are so many times as high */
     int all_names;    /* a unit's code is not known: it may read anything */
     rs_attrs_opcodes opcodes;
     rs_idmap seen;
@@ -54,6 +57,20 @@ int rs_reach_module(rs_reach *r, PyObject *module);
 
 /* The same for the names in a dict that is the code's own namespace. 0 or -1. */
 int rs_reach_namespace(rs_reach *r, PyObject *dict);
+
+/* What may change when an attribute of `object` is set or deleted: that one; all of them if
+ * its class has code of its own for that. 0 or -1. */
+int rs_reach_attribute(rs_reach *r, PyObject *object, PyObject *name);
+
+/* The container that the attribute holds, or (name NULL) containers that are items of
+ * `object`, at most RS_REACH_MAX_ATTRIBUTES of them. 0 or -1. */
+int rs_reach_inside(rs_reach *r, PyObject *object, PyObject *name);
+
+/* All attributes that `object` has now. 0 or -1. */
+int rs_reach_all_attributes(rs_reach *r, PyObject *object);
+
+/* What can be changed by a call that gets `value`. 0 or -1. */
+int rs_reach_value(rs_reach *r, PyObject *value);
 
 void rs_reach_clear(rs_reach *r);
 

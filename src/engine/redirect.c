@@ -73,6 +73,9 @@ rs_young_open(rs_young *young, rs_session *s)
     }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
+        if (s->hot != NULL) {
+            break; /* the snippet's namespace lives on */
+        }
         if (map_pair(young, u->scratch, u->live) < 0 ||
             add_part(young, u->scratch) < 0 || add_part(young, u->scratch_module) < 0) {
             return -1;

@@ -22,10 +22,12 @@ search_function(PyObject *op, void *arg)
     if (search->depth > RS_MAX_WRAPPERS) {
         return 0;
     }
-    if (PyFunction_Check(op) && RS_FUNCTION(op)->func_globals == search->globals) {
+    if (PyFunction_Check(op) && rs_runs_in(op, search->globals)) {
         PyCodeObject *code = RS_CODE(RS_FUNCTION(op)->func_code);
-        if (rs_same_text(code->co_qualname, search->qualname) &&
-            code->co_firstlineno == search->line) {
+        if (rs_is_hotfix_code((PyObject *)code)
+                ? rs_same_text(RS_FUNCTION(op)->func_qualname, search->qualname)
+                : rs_same_text(code->co_qualname, search->qualname) &&
+                      code->co_firstlineno == search->line) {
             search->found = op;
             return 1;
         }

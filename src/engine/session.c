@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "codes.h"
 #include "heap.h"
+#include "hotfix.h"
 #include "imports.h"
 #include "leaks.h"
 #include "room.h"
@@ -40,6 +41,7 @@ rs_session_close(rs_session *s)
     Py_ssize_t n_units = s->n_units;
     s->active = 0;
     rs_imports_close(s);
+    rs_hot_free(s);
     rs_pairs_clear(s);
     rs_journal_forget(&s->journal);
     rs_idmap_clear(&s->map);
@@ -238,6 +240,9 @@ rs_session_visit_lists(const rs_session *s, visitproc visit, void *arg)
             result = visit(value, arg);
         }
     }
+    if (result == 0) {
+        result = rs_hot_visit(s, visit, arg);
+    }
     for (Py_ssize_t i = 0; result == 0 && i < s->n_units; i++) {
         result = rs_selection_visit(&s->units[i], visit, arg);
     }
@@ -281,6 +286,9 @@ rs_session_unit_by_live(const rs_session *s, const PyObject *dict)
 rs_unit *
 rs_session_unit_by_scratch(const rs_session *s, const PyObject *dict)
 {
+    if (s->hot != NULL) {
+        return NULL; /* a snippet's namespace lives on */
+    }
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         if (s->units[i].scratch == dict) {
             return &s->units[i];

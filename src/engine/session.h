@@ -141,14 +141,15 @@ struct rs_session {
     Py_ssize_t n_before; /* units whose __before_reload__ was asked (hooks.c) */
 
     /* options */
-    PyObject *allowed; /* callable (name, module) -> bool */
-    PyObject *base;    /* dict: module name -> old source (str or bytes), or NULL */
-    PyObject *data;    /* callable (name) -> "keep" or "take" */
-    PyObject *take;    /* set of "module.name" or "module.Class.name" */
-    PyObject *del;     /* the same, delete= */
-    int only_changed;  /* execute="changed" */
-    int strict;        /* warnings refuse */
-    double timeout;    /* seconds; <= 0: none */
+    PyObject *allowed;  /* callable (name, module) -> bool */
+    PyObject *base;     /* dict: module name -> old source (str or bytes), or NULL */
+    PyObject *data;     /* callable (name) -> "keep" or "take" */
+    PyObject *take;     /* set of "module.name" or "module.Class.name" */
+    PyObject *del;      /* the same, delete= */
+    int only_changed;   /* execute="changed" */
+    int strict;         /* warnings refuse */
+    struct rs_hot *hot; /* hotfix.h; NULL: a reload */
+    double timeout;     /* seconds; <= 0: none */
 
     /* results */
     PyObject *refusals;       /* list of Reason */

@@ -254,6 +254,7 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->Maker_Type);
     Py_VISIT(st->Builtins_Type);
     Py_VISIT(st->Space_Type);
+    Py_VISIT(st->Probe_Type);
     Py_VISIT(st->lru_cache_type);
     Py_VISIT(st->partial_type);
     Py_VISIT(st->cached_property_type);
@@ -294,6 +295,7 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->Maker_Type);
     Py_CLEAR(st->Builtins_Type);
     Py_CLEAR(st->Space_Type);
+    Py_CLEAR(st->Probe_Type);
     Py_CLEAR(st->lru_cache_type);
     Py_CLEAR(st->partial_type);
     Py_CLEAR(st->cached_property_type);

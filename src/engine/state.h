@@ -117,6 +117,7 @@ typedef struct {
     PyObject *Maker_Type;      /* quiet.c */
     PyObject *Builtins_Type;   /* builtins.c */
     PyObject *Space_Type;      /* space.c */
+    PyObject *Probe_Type;      /* instrument.c */
 
     destructor subtype_dealloc; /* tp_dealloc of a class that `type()` made */
     PyTypeObject *lru_cache_type;

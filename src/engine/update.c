@@ -8,6 +8,7 @@
 #include "frames.h"
 #include "heap.h"
 #include "hooks.h"
+#include "hotfix.h"
 #include "imports.h"
 #include "leaks.h"
 #include "lock.h"
@@ -235,7 +236,7 @@ refresh_linecache(rs_session *s)
                                         : NULL;
     Py_XDECREF(name);
     Py_XDECREF(linecache);
-    for (Py_ssize_t i = 0; cache != NULL && i < s->n_units; i++) {
+    for (Py_ssize_t i = 0; cache != NULL && s->hot == NULL && i < s->n_units; i++) {
         PyObject *done = PyObject_CallMethod(cache, "pop", "OO", s->units[i].filename,
                                              Py_None);
         if (done == NULL) {
@@ -336,8 +337,8 @@ static void
 settle(rs_session *s)
 {
     static const step steps[] = {
-        rs_caches_empty, rs_class_join_abcs, rs_monitoring_move, refresh_linecache,
-        find_lagging,    rs_frames_bury,     fill_borrowed};
+        rs_caches_empty, rs_class_join_abcs, rs_monitoring_move,  refresh_linecache,
+        find_lagging,    rs_frames_bury,     rs_frames_bury_left, fill_borrowed};
     take_steps(s, steps, Py_ARRAY_LENGTH(steps));
     rs_heap_end(s); /* what follows is the program's own code */
 }
@@ -346,8 +347,9 @@ settle(rs_session *s)
 static void
 remember(rs_session *s)
 {
-    static const step steps[] = {rs_leftovers_remember, rs_source_remember,
-                                 rs_pending_remember, rs_still_committed};
+    static const step steps[] = {rs_hot_settle, rs_leftovers_remember,
+                                 rs_source_remember, rs_pending_remember,
+                                 rs_still_committed};
     take_steps(s, steps, Py_ARRAY_LENGTH(steps));
     rs_leaks_forget(s);
 }
@@ -396,8 +398,9 @@ fail(rs_session *s)
 int
 rs_update_prepare(rs_session *s, PyObject *modules)
 {
-    if (check_interpreter(s) < 0 || rs_prepare(s, modules) < 0 || plan(s) < 0 ||
-        fill_update(s) < 0) {
+    if (check_interpreter(s) < 0 ||
+        (s->hot != NULL ? rs_hot_prepare(s) : rs_prepare(s, modules)) < 0 ||
+        plan(s) < 0 || fill_update(s) < 0) {
         rs_prepare_take_back(s);
         return fail(s);
     }

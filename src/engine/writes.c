@@ -433,13 +433,20 @@ restore_order(const rs_watched_dict *d)
     return 0;
 }
 
-int
-rs_writes_undo(rs_writes *w)
+/* `only`: nothing else is undone; NULL: all. */
+static int
+is_meant(const rs_idmap *only, const rs_watched_dict *d)
+{
+    return only == NULL || rs_idmap_has(only, d->dict);
+}
+
+static int
+undo(rs_writes *w, const rs_idmap *only)
 {
     int complete = !w->lost;
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
         rs_watched_dict *d = &w->dicts[i];
-        if (d->copy == NULL) {
+        if (d->copy == NULL || !is_meant(only, d)) {
             continue;
         }
         d->shared |= d->print != fingerprint(d->dict);
@@ -455,7 +462,7 @@ rs_writes_undo(rs_writes *w)
     for (Py_ssize_t i = w->n_writes - 1; i >= 0; i--) {
         const rs_write *write = &w->writes[i];
         const rs_watched_dict *d = &w->dicts[write->dict];
-        if (is_whole(d) && i >= d->copied_at) {
+        if (!is_meant(only, d) || (is_whole(d) && i >= d->copied_at)) {
             continue;
         }
         if (undo_write(w, write) != 1) {
@@ -465,7 +472,8 @@ rs_writes_undo(rs_writes *w)
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
         const rs_watched_dict *d = &w->dicts[i];
         int result = 0;
-        if (d->shared || (d->order == NULL && (d->type == NULL || d->copy == NULL))) {
+        if (!is_meant(only, d) || d->shared ||
+            (d->order == NULL && (d->type == NULL || d->copy == NULL))) {
             continue;
         }
         if (d->type != NULL) {
@@ -477,6 +485,92 @@ rs_writes_undo(rs_writes *w)
     }
     PyErr_Clear();
     return complete;
+}
+
+int
+rs_writes_undo(rs_writes *w)
+{
+    return undo(w, NULL);
+}
+
+/* Drops what is known of the dict: releasing may run Python code. */
+static void
+drop_writes(rs_writes *w, Py_ssize_t dict)
+{
+    Py_ssize_t kept = 0, n = w->n_writes;
+    PyObject *copy = w->dicts[dict].copy;
+    w->dicts[dict].copy = NULL;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        rs_write write = w->writes[i];
+        if (write.dict != dict) {
+            w->writes[kept++] = write;
+            continue;
+        }
+        Py_DECREF(write.key);
+        Py_XDECREF(write.old);
+    }
+    w->n_writes = kept;
+    Py_XDECREF(copy);
+}
+
+int
+rs_writes_undo_some(rs_writes *w, const rs_idmap *dicts)
+{
+    int complete = undo(w, dicts);
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        if (is_meant(dicts, &w->dicts[i])) {
+            drop_writes(w, i);
+        }
+    }
+    return complete;
+}
+
+void
+rs_writes_pass_over(rs_writes *w, const PyObject *dict)
+{
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        if (w->dicts[i].dict == dict) {
+            drop_writes(w, i);
+        }
+    }
+}
+
+/* Was there one to the same key before? Then it has told what the key meant. */
+static int
+is_first(const rs_writes *w, Py_ssize_t i)
+{
+    for (Py_ssize_t k = 0; k < i; k++) {
+        if (w->writes[k].dict == w->writes[i].dict &&
+            w->writes[k].key == w->writes[i].key) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int
+rs_writes_visit(const rs_writes *w, const rs_idmap *dicts,
+                int (*visit)(void *arg, PyObject *dict, PyTypeObject *type,
+                             PyObject *key, PyObject *old, PyObject *now),
+                void *arg)
+{
+    int result = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < w->n_writes; i++) {
+        const rs_write *write = &w->writes[i];
+        const rs_watched_dict *d = &w->dicts[write->dict];
+        PyObject *now;
+        if (!is_meant(dicts, d) || !is_first(w, i)) {
+            continue;
+        }
+        now = PyDict_GetItemWithError(d->dict, write->key);
+        if (now == NULL && PyErr_Occurred()) {
+            return -1;
+        }
+        if (now != write->old) {
+            result = visit(arg, d->dict, d->type, write->key, write->old, now);
+        }
+    }
+    return result;
 }
 
 void

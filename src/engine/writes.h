@@ -2,6 +2,7 @@
  * Owns:     a dict watcher while recording, and a reference to each watched dict, to old
  *           values, and to the contents before a first removal.
  * Provides: rs_writes_open, rs_writes_watch, rs_writes_stop, rs_writes_undo,
+ *           rs_writes_undo_some, rs_writes_visit,
  *           rs_writes_clear, rs_writes_stored, rs_writes_holds.
  * Depends:  session.h, heap.h.
  * Threads:  the updating thread; the watcher's callback runs in any, under the GIL.
@@ -62,6 +63,19 @@ void rs_writes_stop(rs_writes *w, rs_made_test made, void *arg);
 
 /* Newest first. No exception comes out: 1 if all is as it was, 0 if something is left. */
 int rs_writes_undo(rs_writes *w);
+
+/* The same of the dicts that are keys of `dicts`; what was recorded of them is dropped. */
+int rs_writes_undo_some(rs_writes *w, const rs_idmap *dicts);
+
+/* visit() for each key of these dicts that has another value than before the first write to
+ * it; see rs_leaks_visit_names. */
+int rs_writes_visit(const rs_writes *w, const rs_idmap *dicts,
+                    int (*visit)(void *arg, PyObject *dict, PyTypeObject *type,
+                                 PyObject *key, PyObject *old, PyObject *now),
+                    void *arg);
+
+/* Forgets what was written to this dict. */
+void rs_writes_pass_over(rs_writes *w, const PyObject *dict);
 
 void rs_writes_clear(rs_writes *w);
 

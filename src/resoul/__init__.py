@@ -23,6 +23,7 @@ from resoul._engine import (
     UpdateError,
 )
 from resoul._hash import source_hash
+from resoul._hotfix import hotfix
 from resoul._instances import instances
 from resoul._options import Configuration
 from resoul._prepare import Prepared, prepare
@@ -44,6 +45,7 @@ __all__ = [
     "changed",
     "check",
     "configure",
+    "hotfix",
     "instances",
     "prepare",
     "reload",

@@ -121,6 +121,19 @@ def prepare(
     base: dict[str, str | bytes] | None,
     strict: bool,
 ) -> Prepared: ...
+def hotfix(
+    text: str,
+    *,
+    update: Update,
+    allowed: Callable[[str, ModuleType], bool],
+    label: str,
+    digest: str,
+    filename: str,
+    inside: ModuleType | None,
+    name: str | None,
+    timeout: float,
+    strict: bool,
+) -> None: ...
 def fork() -> int: ...
 def reload(
     modules: list[str | ModuleType],

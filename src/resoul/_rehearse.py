@@ -6,7 +6,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
@@ -38,6 +38,7 @@ class ChildError(Exception):
 def check(
     modules: str | ModuleType | Iterable[str | ModuleType] | None = None,
     *,
+    hotfix: str | os.PathLike[str] | None = None,
     rehearse: bool = False,
     execute: str | Configured = UNSET,
     data: str | Configured = UNSET,
@@ -47,8 +48,10 @@ def check(
     timeout: float | Configured | None = UNSET,
     base: _base.Base | None = None,
 ) -> Update:
-    """Find out what a `reload()` with these arguments would do.
+    """Find out what a `reload()` with these arguments would do, or a hotfix.
 
+    hotfix    the file of a snippet: it is rehearsed. Only `strict` and `timeout` can be
+              given with it
     rehearse  False: the sources are read and compared, and nothing is executed. True:
               the whole update is made in a child process (a fork), which reports and
               ends; hooks run there, too
@@ -70,6 +73,15 @@ def check(
     """
     if not isinstance(rehearse, bool):
         raise TypeError(f"rehearse must be a bool, not {type(rehearse).__name__}")
+    if hotfix is not None:
+        given = (modules, base, *(take or ()), *(delete or ()))
+        if any(given) or execute is not UNSET or data is not UNSET:
+            raise TypeError(
+                "check(hotfix=) takes no modules and no options of a reload"
+            )
+        from resoul import _hotfix
+
+        return _hotfix.check_hotfix(hotfix, strict=strict, timeout=timeout)
     request = Request.of(
         modules,
         execute=execute,
@@ -89,11 +101,12 @@ def check(
         update.state = "checked"
         return update
     with request.logged(update, "rehearsal of the reload"):
-        report = _rehearse(request)
-        _fill(update, report["update"])
-        if report["error"]:
-            _raise(report["error"])
-        update.state = "rehearsed"
+        rehearse_it(
+            update,
+            lambda: _engine.reload(request.modules, update=update, **request.options),
+            request.options["timeout"],
+            ", ".join(request.names),
+        )
     return update
 
 
@@ -104,13 +117,13 @@ def _compare(request: Request, update: Update) -> None:
 
 
 # -- in the child ----------------------------------------------------------------------
-def _perform(request: Request, pipe: int) -> NoReturn:
+def _perform(update: Update, make: Callable[[], None], pipe: int) -> NoReturn:
     """Make the update, report and end."""
     import json
 
     code = 1
     try:
-        report = json.dumps(_attempt(request)).encode() + b"\n"
+        report = json.dumps(_attempt(update, make)).encode() + b"\n"
         while report:
             report = report[os.write(pipe, report) :]
         code = 0
@@ -118,11 +131,10 @@ def _perform(request: Request, pipe: int) -> NoReturn:
         os._exit(code)  # whatever is raised: this process has no life of its own
 
 
-def _attempt(request: Request) -> dict[str, Any]:
-    update = Update("reload", request.names)
+def _attempt(update: Update, make: Callable[[], None]) -> dict[str, Any]:
     error = None
     try:
-        _engine.reload(request.modules, update=update, **request.options)
+        make()
     except BaseException as raised:
         error = _described(raised)
     return {"update": update.to_dict(), "error": error}
@@ -142,18 +154,37 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 
 # -- in the parent ---------------------------------------------------------------------
-def _rehearse(request: Request) -> dict[str, Any]:
-    """What the child reports."""
+def rehearse_it(
+    update: Update, make: Callable[[], None], seconds: float, what: str
+) -> None:
+    """Make an update in a child process. `update` gets the child's report.
+
+    make     makes it: called in the child
+    seconds  the time limit of what runs, or 0
+    what     names it in messages
+
+    Raises what making it has raised there; PrepareError for a child that crashes, ends
+    itself or hangs.
+    """
+    report = _report(update, make, seconds, what)
+    _fill(update, report["update"])
+    if report["error"]:
+        _raise(report["error"])
+    update.state = "rehearsed"
+
+
+def _report(
+    update: Update, make: Callable[[], None], seconds: float, what: str
+) -> dict[str, Any]:
     import json  # the child uses it, too: it should not have to import anything
     import traceback  # noqa: F401
 
-    seconds = request.options["timeout"]
     _flush()
     ours, theirs = os.pipe()
     try:
         child = _engine.fork()
         if child == 0:
-            _perform(request, theirs)
+            _perform(update, make, theirs)
     except BaseException:
         os.close(ours)
         raise
@@ -165,8 +196,7 @@ def _rehearse(request: Request) -> dict[str, Any]:
     finally:
         os.close(ours)
     if not data.endswith(b"\n"):
-        names = ", ".join(request.names)
-        raise _engine.PrepareError(f"the process that rehearsed {names} {ending}")
+        raise _engine.PrepareError(f"the process that rehearsed {what} {ending}")
     report: dict[str, Any] = json.loads(data)
     return report
 

@@ -1,0 +1,315 @@
+#include "hotfix.h"
+
+#include "enumeration.h"
+#include "match.h"
+#include "quiet.h"
+#include "rewrap.h"
+#include "same.h"
+#include "wrappers.h"
+
+/* What one write is matched by. */
+typedef struct {
+    rs_session *s;
+    rs_hot_write *w;
+    rs_unit *u;
+} pouring;
+
+static int pour_value(pouring *p, PyObject *live, PyObject *donor);
+
+/* A function, class or wrapper that the snippet made. */
+static int
+is_made(const rs_session *s, PyObject *op)
+{
+    return rs_idmap_has(&s->young, op);
+}
+
+static int
+map_donor(rs_session *s, PyObject *donor, PyObject *live)
+{
+    return rs_idmap_has(&s->map, donor) ? 0 : rs_idmap_set(&s->map, donor, live);
+}
+
+/* ---- functions ---- */
+
+/* 1 if the live one takes the donor's contents, 0, -1. */
+static int
+pour_function(pouring *p, PyObject *live, PyObject *donor)
+{
+    rs_session *s = p->s;
+    if (rs_idmap_has(&s->claimed, live)) {
+        return 0; /* by another name it takes something else */
+    }
+    return rs_match_function(s, p->u, p->w->qualname, live, donor,
+                             !rs_idmap_has(&s->map, donor)) < 0
+               ? -1
+               : 1;
+}
+
+/* The function that a callable, which is none, is given to by those who hold `live`. New
+ * reference. */
+static PyObject *
+forwarder(const pouring *p, PyObject *live, PyObject *target)
+{
+    static const char text[] =
+        "def make(target, get):\n"
+        "    def plain(*args, **kwargs):\n"
+        "        return target(*args, **kwargs)\n"
+        "    def method(self, /, *args, **kwargs):\n"
+        "        return target(*args, **kwargs)\n"
+        "    def bound(self, /, *args, **kwargs):\n"
+        "        return get(target, self, type(self))(*args, **kwargs)\n"
+        "    return plain, method, bound\n";
+    int which = p->w->type == NULL ? 0 : Py_TYPE(target)->tp_descr_get == NULL ? 1 : 2;
+    /* owned */
+    PyObject *code = Py_CompileString(text, "<resoul forward>", Py_file_input);
+    PyObject *names = PyDict_New(), *made = NULL, *done = NULL, *make, *get = NULL,
+             *result = NULL;
+
+    if (code == NULL || names == NULL ||
+        PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) < 0) {
+        goto done;
+    }
+    done = PyEval_EvalCode(code, names, names);
+    make = done != NULL ? PyDict_GetItemString(names, "make") : NULL;
+    if (make == NULL) {
+        goto done;
+    }
+    get = which == 2 ? PyObject_GetAttrString((PyObject *)Py_TYPE(target), "__get__")
+                     : Py_NewRef(Py_None);
+    made = get != NULL ? PyObject_CallFunctionObjArgs(make, target, get, NULL) : NULL;
+    if (made == NULL) {
+        goto done;
+    }
+    result = Py_NewRef(PyTuple_GET_ITEM(made, which));
+    /* signature() and its like see what is called */
+    if (PyObject_SetAttrString(result, "__wrapped__", target) < 0) {
+        Py_CLEAR(result);
+    }
+done:
+    (void)live;
+    Py_XDECREF(code);
+    Py_XDECREF(names);
+    Py_XDECREF(done);
+    Py_XDECREF(get);
+    Py_XDECREF(made);
+    return result;
+}
+
+/* A callable that is no function (rule 14): the name means it, and whoever holds the old
+ * function gets to it. Only what the snippet made, whose own references to the old one mean
+ * the old code, or C code: anything else may call the old function itself, without end. */
+static int
+forward(pouring *p, PyObject *live, PyObject *target)
+{
+    PyObject *donor;
+    int result;
+    if (Py_TYPE(target)->tp_call == NULL || PyType_Check(target) ||
+        rs_idmap_has(&p->s->claimed, live) ||
+        !(is_made(p->s, target) || PyCFunction_Check(target))) {
+        return 0;
+    }
+    donor = forwarder(p, live, target);
+    result = donor != NULL
+                 ? rs_match_function(p->s, p->u, p->w->qualname, live, donor, 0)
+                 : -1;
+    Py_XDECREF(donor);
+    return result < 0 ? -1 : 0; /* the name itself is bound anew */
+}
+
+/* ---- wrappers ---- */
+
+/* An attribute of a descriptor that has no code of its own: new reference, NULL: none. */
+static PyObject *
+part(PyObject *op, const char *name)
+{
+    PyObject *value = PyObject_GetAttrString(op, name);
+    if (value == NULL) {
+        PyErr_Clear();
+    }
+    if (value == Py_None) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+/* 1 if what is under `name` in both is the same in the end, 0 if not, -1. */
+static int
+pour_part(pouring *p, PyObject *live, PyObject *donor, const char *name)
+{
+    PyObject *a = part(live, name), *b = part(donor, name);
+    int result = a == b ? 1 : a != NULL && b != NULL ? pour_value(p, a, b) : 0;
+    Py_XDECREF(a);
+    Py_XDECREF(b);
+    return result;
+}
+
+static int
+pour_property(pouring *p, PyObject *live, PyObject *donor)
+{
+    static const char *const names[] = {"fget", "fset", "fdel"};
+    rs_session *s = p->s;
+    int all = 1;
+    for (int i = 0; i < 3; i++) {
+        int same = pour_part(p, live, donor, names[i]);
+        if (same < 0) {
+            return -1;
+        }
+        all &= same;
+    }
+    if (rs_idmap_has(&s->claimed, live) ||
+        (!all && !rs_rewrap_can(s->st, live, donor))) {
+        return 0;
+    }
+    if (rs_idmap_set(&s->rewraps, live, donor) < 0 ||
+        rs_idmap_set(&s->claimed, live, donor) < 0 || map_donor(s, donor, live) < 0) {
+        return -1;
+    }
+    return 1;
+}
+
+static int
+pour_wrapper(pouring *p, PyObject *live, PyObject *donor)
+{
+    rs_session *s = p->s;
+    int same;
+    if (Py_TYPE(live) == &PyProperty_Type) {
+        return pour_property(p, live, donor);
+    }
+    if (Py_TYPE(live) == s->st->lru_cache_type) {
+        same = pour_part(p, live, donor, "__wrapped__");
+        if (same > 0 && PyList_Append(s->caches, live) < 0) {
+            return -1;
+        }
+        same = same > 0 ? rs_wrapper_same(s, live, donor) : same;
+    } else {
+        same = pour_part(p, live, donor, "__func__");
+    }
+    return same <= 0 ? same : map_donor(s, donor, live) < 0 ? -1 : 1;
+}
+
+/* ---- classes ---- */
+
+static int
+refuse_class(pouring *p, PyObject *donor)
+{
+    return rs_refuse(
+               p->s, "RSL744", p->u, p->w->qualname, 0,
+               "Replace single methods, or give the new class another name.",
+               "class %s is a subclass of the one that it is to replace: it would be "
+               "its own base",
+               RS_TYPE(donor)->tp_name) < 0
+               ? -1
+               : 0;
+}
+
+/* Functions of the class are called as they would be in its place. */
+static int
+rename_functions(rs_session *s, PyTypeObject *donor, PyObject *module, PyObject *from,
+                 PyObject *to)
+{
+    PyObject *dict = PyType_GetDict(donor), *key, *value;
+    Py_ssize_t pos = 0, n = PyUnicode_GET_LENGTH(from);
+    int result = 0;
+    while (result == 0 && PyDict_Next(dict, &pos, &key, &value)) {
+        PyFunctionObject *f = RS_FUNCTION(value);
+        if (!PyFunction_Check(value) || !rs_hot_made(s, value)) {
+            continue;
+        }
+        Py_XSETREF(f->func_module, Py_NewRef(module));
+        if (PyUnicode_Tailmatch(f->func_qualname, from, 0, PY_SSIZE_T_MAX, -1) == 1) {
+            PyObject *tail = PyUnicode_Substring(f->func_qualname, n, PY_SSIZE_T_MAX);
+            PyObject *name = tail != NULL ? PyUnicode_Concat(to, tail) : NULL;
+            Py_XDECREF(tail);
+            if (name == NULL) {
+                result = -1;
+            } else {
+                Py_SETREF(f->func_qualname, name);
+            }
+        }
+    }
+    Py_DECREF(dict);
+    return result;
+}
+
+static int
+pour_class(pouring *p, PyObject *live, PyObject *donor)
+{
+    rs_session *s = p->s;
+    PyObject *from, *to;
+    int result;
+    if (!PyType_HasFeature(RS_TYPE(live), Py_TPFLAGS_HEAPTYPE) || !is_made(s, donor) ||
+        !rs_same_text(RS_HEAPTYPE(live)->ht_name, RS_HEAPTYPE(donor)->ht_name) ||
+        rs_idmap_has(&s->claimed, live) || rs_idmap_has(&s->map, donor)) {
+        return 0;
+    }
+    if (PyType_IsSubtype(RS_TYPE(donor), RS_TYPE(live))) {
+        return refuse_class(p, donor);
+    }
+    from = Py_NewRef(RS_HEAPTYPE(donor)->ht_qualname);
+    to = RS_HEAPTYPE(live)->ht_qualname;
+    result = rename_functions(s, RS_TYPE(donor), p->u->name, from, to);
+    if (result == 0) {
+        result = PyType_Type.tp_setattro(donor, s->st->names.__module__, p->u->name);
+    }
+    if (result == 0) {
+        result = PyType_Type.tp_setattro(donor, s->st->names.__qualname__, to);
+    }
+    Py_DECREF(from);
+    return result < 0 ? -1 : rs_match_class(s, p->u, live, donor);
+}
+
+/* ---- all ---- */
+
+static int
+pour_value(pouring *p, PyObject *live, PyObject *donor)
+{
+    if (live == donor) {
+        return 1;
+    }
+    if (PyFunction_Check(live) && PyFunction_Check(donor)) {
+        return is_made(p->s, donor) ? pour_function(p, live, donor) : 0;
+    }
+    if (PyType_Check(live) && PyType_Check(donor)) {
+        return pour_class(p, live, donor);
+    }
+    if (Py_TYPE(live) == Py_TYPE(donor) && is_made(p->s, donor) &&
+        (Py_TYPE(live) == &PyProperty_Type || Py_TYPE(live) == &PyStaticMethod_Type ||
+         Py_TYPE(live) == &PyClassMethod_Type ||
+         Py_TYPE(live) == p->s->st->lru_cache_type)) {
+        return pour_wrapper(p, live, donor);
+    }
+    return PyFunction_Check(live) ? forward(p, live, donor) : 0;
+}
+
+int
+rs_hot_match(rs_session *s)
+{
+    struct rs_hot *hot = s->hot;
+    if (rs_hot_place_methods(s) < 0 || rs_hot_check_names(s) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < hot->n_writes; i++) {
+        rs_hot_write *w = &hot->writes[i];
+        pouring p = {s, w, &s->units[w->unit]};
+        int poured;
+        if (w->old == NULL || w->now == NULL) {
+            continue;
+        }
+        poured = pour_value(&p, w->old, w->now);
+        if (poured < 0) {
+            return -1;
+        }
+        w->poured = poured;
+    }
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        if (s->pairs[i].kind == RS_PAIR_FUNCTION &&
+            rs_hot_copy_original(s, s->pairs[i].live) < 0) {
+            return -1;
+        }
+        if (s->pairs[i].kind == RS_PAIR_CLASS &&
+            rs_quiet_hide(s, s->pairs[i].donor) < 0) {
+            return -1;
+        }
+    }
+    return rs_hot_redirect_originals(s) < 0 ? -1 : rs_enum_map(s);
+}

@@ -1,0 +1,101 @@
+"""A replacement that calls what it replaces."""
+
+
+def test_the_snippet_means_the_original_code(player, other, fix):
+    fix(
+        """
+        import player
+
+        original = player.heal
+
+        def logged(n):
+            return ("logged", original(n))
+
+        player.heal = logged
+        """
+    )
+    assert player.heal(1) == other.heal(1) == ("logged", ("old heal", 1))
+
+
+def test_wraps_nest_over_several_hotfixes(player, other, fix):
+    for number in range(5):
+        fix(
+            f"""
+            import functools
+            import player
+
+            original = player.heal
+
+            @functools.wraps(original)
+            def again(n):
+                return ({number}, original(n))
+
+            player.heal = again
+            """
+        )
+    assert other.cure(9) == (4, (3, (2, (1, (0, ("old heal", 9))))))
+    assert player.heal.__wrapped__ is not player.heal
+
+
+def test_bound_and_captured_originals(player, other, fix):
+    fix(
+        """
+        import player
+
+        def make(original):
+            def fire(self, _create=player.Player.create):
+                return (original(self), _create())
+            return fire
+
+        player.Player.fire = make(player.Player.fire)
+
+        @classmethod
+        def create(cls):
+            return "new create"
+
+        player.Player.create = create
+        """
+    )
+    assert other.bound() == ("old fire", ("old create", "Player"))
+    assert other.create() == "new create"
+
+
+def test_a_decorator_of_the_module(player, other, fix):
+    fix(
+        """
+        import player
+
+        player.Player.fire = player.logging(player.Player.fire)
+        """
+    )
+    assert other.bound() == ("logged", "old fire")
+
+
+def test_decorated_in_the_snippet(player, other, fix):
+    fix(
+        """
+        import player
+
+        @player.logging
+        def heal(n):
+            return ("new", n)
+
+        player.heal = heal
+        """
+    )
+    assert other.heal(1) == ("logged", ("new", 1))
+
+
+def test_recursion_through_the_name_goes_to_the_new_code(player, other, fix):
+    fix(
+        """
+        import player
+
+        def heal(n):
+            return n and ("new", player.heal(n - 1), other_name(n - 1))
+
+        other_name = heal
+        player.heal = heal
+        """
+    )
+    assert other.heal(1) == ("new", 0, 0)
