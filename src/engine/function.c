@@ -2,6 +2,7 @@
 
 #include "lines.h"
 #include "same.h"
+#include "superseded.h"
 
 PyObject *
 rs_unit_builtins(const rs_session *s, const rs_unit *u)
@@ -120,8 +121,9 @@ report_function(rs_session *s, const rs_pair *pair)
     PyFunctionObject *live = RS_FUNCTION(pair->live), *donor = RS_FUNCTION(pair->donor);
     int line = rs_line_of_function(pair->unit, pair->qualname, pair->donor);
     int relation = rs_same_code(live->func_code, donor->func_code);
-    if (relation < 0) {
-        return -1;
+    int told = relation < 0 ? -1 : rs_superseded_report(s, pair, line);
+    if (told != 0) {
+        return told < 0 ? -1 : 0;
     }
     if (relation == RS_CODE_DIFFERS) {
         return rs_change(s, pair->unit, pair->qualname, "function", "updated", line,

@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from resoul import _config, _engine
 from resoul._options import UNSET, Configured
+from resoul._outside import Outside
 from resoul._policy import namespace_of
 from resoul._rehearse import rehearse_it
 from resoul._reload import warn
@@ -88,6 +89,8 @@ def hotfix(
     update = Update("hotfix")
     with fix.logged(update, "hotfix"):
         fix.apply(update, options)
+    if rehearse:
+        update.warnings += [n for n in trial.warnings if n.code == "RSL621"]
     return update
 
 
@@ -161,10 +164,21 @@ class Snippet:
         """Run it in a child process. `update` gets the report."""
         rehearse_it(
             update,
-            lambda: self._run(update, options),
+            lambda: self._try(update, options),
             options.timeout,
             f"hotfix {self.name}",
         )
+
+    def _try(self, update: Update, options: _config.Options) -> None:
+        """Run it in the child, and tell what it does outside of the process."""
+        outside = Outside()
+        try:
+            self._run(update, options)
+        except _engine.UpdateError as error:
+            for what in outside.seen():
+                error.add_note(f"not taken back: {what}")
+            raise
+        update.warnings += outside.notices(self.name, self.filename)
 
     def _run(self, update: Update, options: _config.Options) -> None:
         before = _Resources.now()
