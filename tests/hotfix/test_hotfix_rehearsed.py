@@ -66,20 +66,16 @@ def test_the_hotfix_is_applied_once(player, fix):
 @pytest.mark.refuses("RSL621")
 def test_what_it_does_outside_is_told(player, fix, tmp_path):
     target = tmp_path / "written"
-    source = f"""
-        import player
-        open({str(target)!r}, "w").close()
-        player.DAMAGE = 1
-    """
+    writes = f"import player\nopen({str(target)!r}, 'w').close()\n"
     path = tmp_path / "fix.py"
-    path.write_text(f"open({str(target)!r}, 'w').close()\n")
+    path.write_text(writes)
     update = resoul.check(hotfix=path)
     assert [notice.code for notice in update.warnings] == ["RSL621"]
     assert str(target) in update.warnings[0].message
-    applied = fix(source, rehearse=True)
+    applied = fix(writes, rehearse=True)
     assert [notice.code for notice in applied.warnings] == ["RSL621"]
     with pytest.raises(resoul.PrepareError) as error:
-        fix(source.rstrip() + "\n            1 / 0\n", rehearse=True)
+        fix(writes + "1 / 0\n", rehearse=True)
     assert any(str(target) in note for note in error.value.__notes__)
 
 
