@@ -230,7 +230,11 @@ give_code(rs_session *s, PyObject *func, PyObject *code, PyTypeObject *type)
         Py_DECREF(code);
         return -1;
     }
-    (void)s;
+    if (rs_idmap_set(&s->hot->code.own, code, code) < 0) {
+        Py_XDECREF(closure);
+        Py_DECREF(code);
+        return -1;
+    }
     RS_FUNCTION(func)->func_code = code;
     RS_FUNCTION(func)->func_closure = closure;
     rs_fn_clear_version(func);

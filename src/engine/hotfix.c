@@ -91,7 +91,8 @@ rs_hot_free(rs_session *s)
 static int
 has_code(const struct rs_hot *hot, PyObject *code)
 {
-    return rs_same_text(RS_CODE(code)->co_filename, hot->o.filename);
+    /* not by its file: the same snippet may have been applied before */
+    return rs_idmap_has(&hot->code.own, code);
 }
 
 int
@@ -181,6 +182,11 @@ rs_hot_visit(const rs_session *s, visitproc visit, void *arg)
     }
     pos = 0;
     while (result == 0 && rs_idmap_next(&hot->code.twins, &pos, &key, &value)) {
+        result = visit(key, arg);
+        result = result == 0 ? visit(value, arg) : result;
+    }
+    pos = 0;
+    while (result == 0 && rs_idmap_next(&hot->code.own, &pos, &key, &value)) {
         result = visit(key, arg);
         result = result == 0 ? visit(value, arg) : result;
     }
@@ -416,7 +422,9 @@ run(rs_session *s)
         return -1;
     }
     if (watch_namespaces(s) == 0 && rs_watchdog_start(s) == 0) {
+        s->effect = s->hot->code.probed; /* its imports are not interrupted (watchdog.h) */
         result = call_snippet(s);
+        s->effect = NULL;
         rs_watchdog_stop(s);
     }
     rs_leaks_end(s);

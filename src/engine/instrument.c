@@ -470,11 +470,13 @@ finish_code(rs_session *s, PyObject *code)
 
 /* N2. Constants of both are in the same order but for marks. 0 or -1. */
 static int
-pair_codes(rs_idmap *twins, PyObject *probed, PyObject *clean)
+pair_codes(rs_instrumented *in, PyObject *probed, PyObject *clean)
 {
     PyObject *a = RS_CODE(probed)->co_consts, *b = RS_CODE(clean)->co_consts;
     Py_ssize_t i = 0, k = 0;
-    if (rs_idmap_set(twins, probed, clean) < 0) {
+    if (rs_idmap_set(&in->twins, probed, clean) < 0 ||
+        rs_idmap_set(&in->own, probed, probed) < 0 ||
+        rs_idmap_set(&in->own, clean, clean) < 0) {
         return -1;
     }
     for (;;) {
@@ -487,7 +489,7 @@ pair_codes(rs_idmap *twins, PyObject *probed, PyObject *clean)
         if (i == PyTuple_GET_SIZE(a) || k == PyTuple_GET_SIZE(b)) {
             break;
         }
-        if (pair_codes(twins, PyTuple_GET_ITEM(a, i++), PyTuple_GET_ITEM(b, k++)) < 0) {
+        if (pair_codes(in, PyTuple_GET_ITEM(a, i++), PyTuple_GET_ITEM(b, k++)) < 0) {
             return -1;
         }
     }
@@ -604,7 +606,7 @@ rs_instrument(rs_session *s, PyObject *text, PyObject *filename, int inside,
     if (result->probed == NULL) {
         return -1;
     }
-    return pair_codes(&result->twins, result->probed, result->clean);
+    return pair_codes(result, result->probed, result->clean);
 }
 
 void
@@ -614,4 +616,5 @@ rs_instrumented_clear(rs_instrumented *code)
     Py_CLEAR(code->clean);
     Py_CLEAR(code->probed);
     rs_idmap_clear(&code->twins);
+    rs_idmap_clear(&code->own);
 }

@@ -138,3 +138,24 @@ def test_what_functions_do_that_it_calls(filled, other, fix):
         )
     assert filled.state == {"count": 0}
     assert not hasattr(filled, "total")
+
+
+def test_fields_of_a_function_from_an_equal_fix(player, other, fix):
+    source = """
+        import player
+
+        def heal(n, extra=1):
+            return ("new", n, extra)
+
+        if not hasattr(player, "fixed"):
+            player.fixed = True
+            player.heal = heal
+        else:
+            player.heal.__defaults__ = (2,)
+            1 / 0
+    """
+    fix(source)
+    with pytest.raises(resoul.PrepareError):
+        fix(source)
+    assert player.heal.__defaults__ == (1,)
+    assert other.heal(0) == ("new", 0, 1)
