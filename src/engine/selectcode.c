@@ -281,7 +281,9 @@ rs_unit_compile(rs_session *s, rs_unit *u, rs_unit_work *w)
     /* owned */
     PyObject *old_code = NULL, *pieces = NULL, *flat = live_pieces(s, u);
 
-    qsort(sel->moves, (size_t)sel->n_moves, sizeof(sel->moves[0]), by_first);
+    if (sel->n_moves != 0) { /* else there is no array */
+        qsort(sel->moves, (size_t)sel->n_moves, sizeof(sel->moves[0]), by_first);
+    }
     if (flat == NULL || sort_by_line(sel->old_body) < 0 ||
         sort_by_line(sel->new_body) < 0 || sort_by_line(sel->effects) < 0 ||
         keep_pieces(u, flat) < 0 || rs_unit_tell_imports(&w->olds, sel->old_body) < 0 ||

@@ -81,6 +81,9 @@ static void
 drop_doubles(counted_list *list)
 {
     Py_ssize_t kept = 0;
+    if (list->used == 0) {
+        return; /* there is no array */
+    }
     qsort(list->items, (size_t)list->used, sizeof(counted), by_address);
     for (Py_ssize_t i = 0; i < list->used; i++) {
         if (kept == 0 || list->items[kept - 1].op != list->items[i].op) {
