@@ -38,7 +38,7 @@ SLOW = 20
 
 
 def scenarios(folder: str) -> dict[str, list[str]]:
-    """Name -> arguments of measure.py."""
+    """Name -> arguments of measure.py, or of the script that is named first."""
     found: dict[str, list[str]] = {}
 
     def reload(tool: str, objects: int, closures: str, edit: str, shape: str) -> None:
@@ -54,6 +54,9 @@ def scenarios(folder: str) -> dict[str, list[str]]:
     found["blocked/resoul"] = ["blocked", "resoul"]
     found["blocked/resoul-all"] = ["blocked", "resoul-all"]
     found["blocked/importlib"] = ["blocked", "importlib"]
+    for objects in (0, OBJECTS):
+        found[f"hotfix/{objects}"] = ["hotfixes.py", "hotfix", str(objects)]
+    found["recording"] = ["hotfixes.py", "recording", "0"]
     # cheap, and the differences are small
     for number in range(3):
         for recorder in ("yes", "no"):
@@ -67,11 +70,14 @@ def scenarios(folder: str) -> dict[str, list[str]]:
 
 
 def measure(arguments: list[str]) -> dict[str, Any]:
-    """What a process of measure.py says; how long it ran if that was too long."""
+    """What the process says; how long it ran if that was too long."""
     start = time.perf_counter()
+    script = "measure.py"
+    if arguments[0].endswith(".py"):
+        script, *arguments = arguments
     try:
         done = subprocess.run(
-            [sys.executable, str(HERE / "measure.py"), *arguments],
+            [sys.executable, str(HERE / script), *arguments],
             check=False,
             capture_output=True,
             text=True,
@@ -80,7 +86,7 @@ def measure(arguments: list[str]) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"longer_than": LIMIT, "took": LIMIT}
     if done.returncode != 0:
-        raise SystemExit(f"measure.py {' '.join(arguments)} failed:\n{done.stderr}")
+        raise SystemExit(f"{script} {' '.join(arguments)} failed:\n{done.stderr}")
     return {**json.loads(done.stdout), "took": time.perf_counter() - start}
 
 

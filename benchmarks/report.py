@@ -95,6 +95,37 @@ def grouped(found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     ]
 
 
+def hotfixes(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a hotfix costs, and an assignment in one."""
+    found = []
+    names = ("hotfix/0", "hotfix/5000000")
+    plain, heavy = (data["runs"].get(name, []) for name in names)
+    for field, what in (("cpu", "hotfix of one function"), ("undo", "its undo")):
+        few, many = middle(plain, field), middle(heavy, field)
+        if few and many:
+            found.append(
+                (
+                    what,
+                    f"{few * 1e3:.3g} ms; with 5 million other objects alive "
+                    f"{many * 1e3:.3g} ms ({many / few:.3g} x)",
+                )
+            )
+    if pause := middle(heavy, "pause_ns"):
+        found.append(("its pause", f"{pause / 1e3:.0f} us"))
+    runs = [run["recording"] for run in data["runs"].get("recording", [])]
+    for kind in runs[0] if runs else ():
+        ours, plainly = (
+            median(run[kind][way] for run in runs) for way in ("snippet", "exec")
+        )
+        found.append(
+            (
+                f"one assignment in a snippet: {kind}",
+                f"{ours:.0f} ns, with exec() {plainly:.0f} ns",
+            )
+        )
+    return found
+
+
 def tables(data: dict[str, Any]) -> str:
     table = [HEAD, *grouped(rows(data))]
     widths = [max(len(row[i]) for row in table) for i in range(len(HEAD))]
@@ -109,6 +140,8 @@ def tables(data: dict[str, Any]) -> str:
                 for text, width in zip(row[1:], widths[1:], strict=True)
             ).rstrip()
         )
+    for row in hotfixes(data):
+        lines.append("    " + "  ".join(text.ljust(42) for text in row).rstrip())
     for kind, count in data["counts"].get("calls", {}).items():
         lines.append(
             f"    {kind:16} {count['fresh']:8.1f} instructions fresh, "
@@ -133,6 +166,9 @@ def markdown(data: dict[str, Any]) -> str:
             f"| {goal['key']} | {goal['what']} | {goal['limit']:g} {goal['unit']} | "
             f"{value} | {verdict[goal['reached']]}. {goal['note']} |"
         )
+    if rows_of_hotfixes := hotfixes(data):
+        lines += ["", "| hotfixes | |", "|---|---|"]
+        lines += [f"| {what} | {cost} |" for what, cost in rows_of_hotfixes]
     if data["counts"].get("calls", {}):
         lines += [
             "",

@@ -422,7 +422,8 @@ run(rs_session *s)
         return -1;
     }
     if (watch_namespaces(s) == 0 && rs_watchdog_start(s) == 0) {
-        s->effect = s->hot->code.probed; /* its imports are not interrupted (watchdog.h) */
+        s->effect =
+            s->hot->code.probed; /* its imports are not interrupted (watchdog.h) */
         result = call_snippet(s);
         s->effect = NULL;
         rs_watchdog_stop(s);

@@ -22,7 +22,7 @@ typedef struct {
     PyObject *clean;  /* code */
     PyObject *probed; /* the same with probes */
     rs_idmap twins;   /* code with probes -> code without, all nested ones too */
-    rs_idmap own;     /* code of the snippet: all of these, and what is compiled later */
+    rs_idmap own; /* code of the snippet: all of these, and what is compiled later */
 } rs_instrumented;
 
 /* Type of probes, for st->Probe_Type. New reference. */
