@@ -52,6 +52,10 @@ def _source_file(module: ModuleType) -> str | None:
         return None
 
 
+def _fits(names: set[str], patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+
 class Policy:
     """An immutable answer to "may this module be updated?".
 
@@ -59,6 +63,7 @@ class Policy:
            that lies outside the standard library and outside of installed packages
     deny   patterns of modules that may not, whatever `allow` says
 
+    A module goes by each of its names: that under which it is asked for, and its own.
     resoul itself may never be updated.
     """
 
@@ -69,12 +74,14 @@ class Policy:
         self.deny = deny
 
     def __call__(self, name: str, module: ModuleType) -> bool:
-        if name == "resoul" or name.startswith("resoul."):
+        own = namespace_of(module).get("__name__")
+        names = {name, own} if isinstance(own, str) else {name}
+        if any(each == "resoul" or each.startswith("resoul.") for each in names):
             return False
-        if any(fnmatchcase(name, pattern) for pattern in self.deny):
+        if _fits(names, self.deny):
             return False
         if self.allow is not None:
-            return any(fnmatchcase(name, pattern) for pattern in self.allow)
+            return _fits(names, self.allow)
         path = _source_file(module)
         return path is None or not _is_library_file(path)
 

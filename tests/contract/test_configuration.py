@@ -245,6 +245,20 @@ def test_a_name_that_another_module_imported_follows_the_policy_of_its_origin(li
     assert (a.X, b.X) == (2, 2)
 
 
+def test_an_alias_is_no_way_around_deny(live, monkeypatch):
+    module = live.module("guarded", "X = 1\n")
+    monkeypatch.setitem(sys.modules, "alias_of_it", module)
+    resoul.configure(deny="guarded")
+    try:
+        for asked in ("guarded", "alias_of_it", module):
+            with pytest.raises(resoul.RefusedError, match="RSL102"):
+                resoul.reload(asked, execute="all")
+        resoul.configure(deny=(), allow="alias_*")
+        assert resoul.reload("alias_of_it", execute="all").state == "committed"
+    finally:
+        resoul.configure(deny=(), allow=None)
+
+
 @pytest.mark.parametrize("module", ["alias", None])
 def test_the_policy_is_asked_about_the_module_and_not_its_alias(
     live, module, monkeypatch
