@@ -146,7 +146,6 @@ compile_in_class(rs_session *s, PyTypeObject *type, PyObject *code)
     struct rs_hot *hot = s->hot;
     PyObject *name = RS_HEAPTYPE(type)->ht_name, *node, *cls = NULL, *whole = NULL;
     PyObject *found = NULL;
-    int line = RS_CODE(code)->co_firstlineno;
     PyObject *statements = rs_ast_parse(hot->o.text, 1, hot->o.filename);
     def_search search = {code, NULL, 0, 0};
     if (statements == NULL || find_def(&search, statements) < 0 ||
@@ -169,9 +168,6 @@ compile_in_class(rs_session *s, PyTypeObject *type, PyObject *code)
             found = find_code(whole, name, wanted, 0);
             Py_DECREF(wanted);
         }
-    }
-    if (found != NULL) {
-        RS_CODE(found)->co_firstlineno = line;
     }
 done:
     Py_XDECREF(statements);
@@ -297,6 +293,40 @@ turn_class_cell(placing *p, PyObject *func, PyObject *cell)
     return 0;
 }
 
+typedef struct {
+    PyObject *code;
+    class_use use;
+} use_search;
+
+/* The definition or lambda that the code was made by; several lambdas on one line count
+ * together. */
+static int
+look_for_use(PyObject *node, void *arg)
+{
+    use_search *search = arg;
+    int lambda = rs_ast_is(node, "Lambda") &&
+                 rs_text_equals(RS_CODE(search->code)->co_name, "<lambda>") &&
+                 rs_ast_line(node) == RS_CODE(search->code)->co_firstlineno;
+    if (lambda || is_def_of(node, search->code)) {
+        return rs_ast_walk(node, look_at_node, &search->use);
+    }
+    return 0;
+}
+
+/* What is made in a function, or is a lambda, can't be put into a class. */
+static int
+check_nested(placing *p, PyObject *func)
+{
+    use_search search = {RS_FUNCTION(func)->func_code, {0, 0, 0}};
+    if (rs_ast_walk_value(p->s->hot->code.tree, look_for_use, &search) < 0) {
+        return -1;
+    }
+    if (search.use.super || search.use.private) {
+        return refuse(p, func, search.use.super ? "super()" : "a private name");
+    }
+    return 0;
+}
+
 static int
 place_function(placing *p, PyObject *func)
 {
@@ -314,8 +344,7 @@ place_function(placing *p, PyObject *func)
         return -1;
     }
     if (search.list == NULL) {
-        /* in a function or class, or a lambda */
-        return rs_hot_uses_super(code) ? refuse(p, func, "super()") : 0;
+        return check_nested(p, func);
     }
     if (rs_ast_walk(PyList_GET_ITEM(search.list, search.index), look_at_node, &use) <
         0) {
@@ -348,20 +377,6 @@ visit(PyObject *op, void *arg)
         p->depth--;
     }
     return result;
-}
-
-int
-rs_hot_uses_super(PyObject *code)
-{
-    PyObject *names = RS_CODE(code)->co_names;
-    PyObject *constants = RS_CODE(code)->co_consts;
-    (void)constants;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
-        if (rs_text_equals(PyTuple_GET_ITEM(names, i), "super")) {
-            return 1;
-        }
-    }
-    return 0;
 }
 
 int

@@ -518,7 +518,12 @@ add_write(void *arg, PyObject *dict, PyTypeObject *type, PyObject *key, PyObject
     rs_session *s = ((write_arg *)arg)->s;
     struct rs_hot *hot = s->hot;
     rs_hot_write *writes;
-    if (!PyUnicode_CheckExact(key) || is_housekeeping(key)) {
+    if (!PyUnicode_CheckExact(key)) {
+        PyErr_Format(PyExc_TypeError,
+                     "a hotfix can't set %R in a namespace: names are str", key);
+        return rs_prepare_error(s, NULL);
+    }
+    if (is_housekeeping(key)) {
         return 0;
     }
     writes = rs_room(hot->writes, hot->n_writes, &hot->writes_room,

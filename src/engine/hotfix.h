@@ -83,8 +83,6 @@ int rs_hot_plan_fields(rs_session *s);
 int rs_hot_check_names(rs_session *s);
 /* hotclass.c. Methods that have to be compiled as part of a class. 0 or -1. */
 int rs_hot_place_methods(rs_session *s);
-/* Does the function read the name `super`? */
-int rs_hot_uses_super(PyObject *code);
 /* hotcopies.c. `live` is a function that gets new code: makes the copy. 0 or -1. */
 int rs_hot_copy_original(rs_session *s, PyObject *live);
 /* References of the snippet's objects to such functions become references to the copies. At

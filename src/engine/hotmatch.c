@@ -1,6 +1,7 @@
 #include "hotfix.h"
 
 #include "enumeration.h"
+#include "foreign.h"
 #include "match.h"
 #include "quiet.h"
 #include "rewrap.h"
@@ -29,6 +30,36 @@ map_donor(rs_session *s, PyObject *donor, PyObject *live)
     return rs_idmap_has(&s->map, donor) ? 0 : rs_idmap_set(&s->map, donor, live);
 }
 
+/* ---- is it a definition, or a name for somebody else's? ---- */
+
+static int
+is_product(PyObject *func)
+{
+    PyObject *qualname = RS_FUNCTION(func)->func_qualname;
+    return PyUnicode_FindChar(qualname, '<', 0, PyUnicode_GET_LENGTH(qualname), 1) >= 0;
+}
+
+/* Did the module define `live` in this place? `from m import f` makes a name for m's
+ * function, which other names are none of the snippet's business. */
+static int
+is_own_function(const pouring *p, PyObject *live)
+{
+    const PyFunctionObject *f = RS_FUNCTION(live);
+    if (rs_same_text(f->func_qualname, p->w->qualname) &&
+        rs_same_text(f->func_module, p->u->name)) {
+        return 1;
+    }
+    return (rs_runs_in(live, p->u->live) && is_product(live)) ||
+           rs_find_definition(live, p->u->live, p->w->qualname) != NULL;
+}
+
+static int
+is_own_class(const pouring *p, PyObject *live)
+{
+    return rs_class_made_by(p->s, live, p->u->name) &&
+           rs_same_text(RS_HEAPTYPE(live)->ht_qualname, p->w->qualname);
+}
+
 /* ---- functions ---- */
 
 /* 1 if the live one takes the donor's contents, 0, -1. */
@@ -36,7 +67,7 @@ static int
 pour_function(pouring *p, PyObject *live, PyObject *donor)
 {
     rs_session *s = p->s;
-    if (rs_idmap_has(&s->claimed, live)) {
+    if (rs_idmap_has(&s->claimed, live) || !is_own_function(p, live)) {
         return 0; /* by another name it takes something else */
     }
     return rs_match_function(s, p->u, p->w->qualname, live, donor,
@@ -104,7 +135,7 @@ forward(pouring *p, PyObject *live, PyObject *target)
     PyObject *donor;
     int result;
     if (Py_TYPE(target)->tp_call == NULL || PyType_Check(target) ||
-        rs_idmap_has(&p->s->claimed, live) ||
+        rs_idmap_has(&p->s->claimed, live) || !is_own_function(p, live) ||
         !(is_made(p->s, target) || PyCFunction_Check(target))) {
         return 0;
     }
@@ -239,7 +270,8 @@ pour_class(pouring *p, PyObject *live, PyObject *donor)
     int result;
     if (!PyType_HasFeature(RS_TYPE(live), Py_TPFLAGS_HEAPTYPE) || !is_made(s, donor) ||
         !rs_same_text(RS_HEAPTYPE(live)->ht_name, RS_HEAPTYPE(donor)->ht_name) ||
-        rs_idmap_has(&s->claimed, live) || rs_idmap_has(&s->map, donor)) {
+        rs_idmap_has(&s->claimed, live) || rs_idmap_has(&s->map, donor) ||
+        !is_own_class(p, live)) {
         return 0;
     }
     if (PyType_IsSubtype(RS_TYPE(donor), RS_TYPE(live))) {

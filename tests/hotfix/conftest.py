@@ -96,6 +96,9 @@ def other(live, player):
 
         lazily = closure()
 
+        def call(n):
+            return heal(n)
+
         class Sub(Player):
             shoot = Player.fire
         """,

@@ -186,3 +186,65 @@ def test_a_function_under_two_names_takes_one_fix(player, other, fix):
     )
     assert (other.p.fire(), other.p.shoot()) == ("one", "two")
     assert other.bound() == "one"
+
+
+def test_a_name_for_somebody_elses_function_is_only_a_name(player, other, fix):
+    fix(
+        """
+        import other
+        import player
+
+        def heal(n):
+            return ("only there", n)
+
+        class Player:
+            pass
+
+        other.heal = heal
+        other.Sub.shoot = lambda self: "only there"
+        other.Player = Player
+        """
+    )
+    assert other.heal(1) == other.call(1) == ("only there", 1)
+    assert player.heal(1) == other.cure(1) == ("old heal", 1)
+    assert other.Sub().shoot() == "only there"
+    assert player.Player().fire() == "old fire"
+    assert other.Player is not player.Player
+
+
+def test_a_lambda_of_the_module_is_its_own(live, fix):
+    module = live.module("small", "double = lambda n: 2 * n\nheld = [double]\n")
+    fix("import small\nsmall.double = lambda n: 3 * n\n")
+    assert module.double(1) == module.held[0](1) == 3
+
+
+def test_the_lines_of_a_decorated_method_that_says_super(player, other, fix):
+    fix(
+        """
+        import player
+
+        @player.logging
+        def fire(self):
+            super().fire()
+            raise LookupError("line 6")
+
+        player.Player.fire = fire
+        """
+    )
+    with pytest.raises(LookupError) as error:
+        other.bound()
+    assert error.traceback[-1].lineno + 1 == 6
+
+
+def test_super_with_arguments_in_a_nested_method(player, other, fix):
+    fix(
+        """
+        import player
+
+        def make():
+            return lambda self: ("made", super(player.Player, self).fire())
+
+        player.Player.fire = make()
+        """
+    )
+    assert other.bound() == ("made", "base")
