@@ -6,6 +6,7 @@
 #include "imports.h"
 #include "lookup.h"
 #include "reach.h"
+#include "same.h"
 #include "snapshot.h"
 #include "threads.h"
 #include "writes.h"
@@ -29,6 +30,7 @@ struct rs_leaks {
     rs_idmap
         attributes; /* object -> the name of its attribute that was copied, or a set
                             of them */
+    rs_idmap own;   /* the same, of those that the snippet's own code sets or deletes */
     rs_idmap named; /* effects: what is under the names that they read */
 };
 
@@ -204,14 +206,25 @@ reach_container(void *arg, PyObject *container)
     return add_snapshot(leaks, &snap);
 }
 
-/* 1 if the attribute was copied before, else 0 and it counts as copied now; -1. */
+/* Is the attribute in `map` (object -> name or set of names)? 1, 0, -1. */
 static int
-was_copied(struct rs_leaks *leaks, PyObject *object, PyObject *name)
+has_attribute(const rs_idmap *map, PyObject *object, PyObject *name)
+{
+    PyObject *names = rs_idmap_get(map, object);
+    if (names == NULL || PyUnicode_Check(names)) {
+        return names != NULL && rs_same_text(names, name);
+    }
+    return PySet_Contains(names, name);
+}
+
+/* Puts it there. 1 if it was there before, 0, -1. */
+static int
+add_attribute(rs_idmap *map, PyObject *object, PyObject *name)
 {
     int found;
-    PyObject *names = rs_idmap_get(&leaks->attributes, object);
+    PyObject *names = rs_idmap_get(map, object);
     if (names == NULL) {
-        return rs_idmap_set(&leaks->attributes, object, name);
+        return rs_idmap_set(map, object, name);
     }
     if (names == name) {
         return 1;
@@ -219,7 +232,7 @@ was_copied(struct rs_leaks *leaks, PyObject *object, PyObject *name)
     if (PyUnicode_Check(names)) {
         PyObject *set = PySet_New(NULL);
         if (set == NULL || PySet_Add(set, names) < 0 ||
-            rs_idmap_set(&leaks->attributes, object, set) < 0) {
+            rs_idmap_set(map, object, set) < 0) {
             Py_XDECREF(set);
             return -1;
         }
@@ -235,7 +248,7 @@ reach_attribute(void *arg, PyObject *object, PyObject *name)
 {
     struct rs_leaks *leaks = arg;
     rs_snapshot snap;
-    int result = was_copied(leaks, object, name);
+    int result = add_attribute(&leaks->attributes, object, name);
     if (result == 0) {
         result = rs_snapshot_take_attribute(&snap, object, name);
         return result == 1 ? add_snapshot(leaks, &snap) : result;
@@ -264,6 +277,7 @@ free_leaks(rs_session *s)
     rs_threads_free(leaks->threads);
     rs_idmap_clear(&leaks->constants);
     rs_idmap_clear(&leaks->attributes);
+    rs_idmap_clear(&leaks->own);
     rs_idmap_clear(&leaks->named);
     PyMem_Free(leaks);
 }
@@ -356,6 +370,9 @@ rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name
     }
     switch (kind) {
     case RS_NOTE_ATTRIBUTE:
+        if (add_attribute(&leaks->own, object, name) < 0) {
+            return -1;
+        }
         return rs_reach_attribute(&leaks->reach, object, name);
     case RS_NOTE_INSIDE:
         return rs_reach_inside(&leaks->reach, object, name);
@@ -520,6 +537,20 @@ rs_leaks_is_phase(const rs_session *s, rs_leaks_phase phase)
     return s->leaks != NULL && s->leaks->phase == phase;
 }
 
+/* What the snippet set itself needs no proof that nobody else did. 1, 0 or -1. */
+static int
+restore(struct rs_leaks *leaks, rs_snapshot *snap)
+{
+    int own = 0;
+    if (leaks->ran_beside && snap->kind == RS_SNAPSHOT_ATTRIBUTE) {
+        own = has_attribute(&leaks->own, snap->object, snap->name);
+    }
+    return own < 0
+               ? -1
+               : rs_snapshot_restore(snap, leaks->s->st,
+                                     leaks->ran_beside && !own ? is_made : NULL, leaks);
+}
+
 void
 rs_leaks_take_back(rs_session *s)
 {
@@ -533,8 +564,7 @@ rs_leaks_take_back(rs_session *s)
     rs_leaks_end(s);
     complete = rs_writes_undo(&leaks->writes) && leaks->reach.missed == 0;
     for (Py_ssize_t i = leaks->n_snapshots - 1; i >= 0; i--) {
-        if (rs_snapshot_restore(&leaks->snapshots[i], s->st,
-                                leaks->ran_beside ? is_made : NULL, leaks) != 1) {
+        if (restore(leaks, &leaks->snapshots[i]) != 1) {
             PyErr_Clear();
             complete = 0;
         }
@@ -570,6 +600,7 @@ held_by(const struct rs_leaks *leaks, const PyObject *op)
     count += rs_idmap_has(&leaks->reach.types, op);
     count += 2 * rs_idmap_has(&leaks->constants, op);
     count += rs_idmap_has(&leaks->attributes, op);
+    count += rs_idmap_has(&leaks->own, op);
     count += 2 * rs_idmap_has(&leaks->named, op);
     for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
         const rs_snapshot *snap = &leaks->snapshots[i];

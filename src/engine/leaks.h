@@ -12,7 +12,9 @@
  *       deques, bytearrays and instances one attribute step from a name that a body
  *       reads. Bounded.
  *   L2  what another thread wrote is not taken back. Dicts tell who wrote; of a list or
- *       set only what the bodies made is removed, unless no other thread has run.
+ *       set only what the bodies made is removed, unless no other thread has run. An
+ *       attribute that the snippet of a hotfix sets itself (not in what it calls) is
+ *       taken back whoever ran beside it.
  *   L3  no user code runs to find out: copies and comparisons are by identity.
  *   L4  what a body made is not kept alive.
  *   L5  after end no dict is watched and no watcher id is taken (T8).

@@ -1,6 +1,7 @@
 """A snippet that raises has changed nothing."""
 
 import sys
+import threading
 from collections import OrderedDict, defaultdict, deque
 
 import pytest
@@ -159,3 +160,36 @@ def test_fields_of_a_function_from_an_equal_fix(player, other, fix):
         fix(source)
     assert player.heal.__defaults__ == (1,)
     assert other.heal(0) == ("new", 0, 1)
+
+
+def test_attributes_whoever_runs_beside_it(filled, other, fix):
+    """Most servers have threads that are never idle."""
+    filled.go, filled.done = threading.Event(), threading.Event()
+
+    def work():
+        filled.go.wait()
+        sum(range(10_000))
+        filled.done.set()
+
+    before = picture(filled, other)
+    thread = threading.Thread(target=work)
+    thread.start()
+    with pytest.raises(resoul.PrepareError, match="ZeroDivisionError"):
+        fix(
+            """
+            import player, other
+
+            for gun in player.gun, other.p.gun:
+                gun.damage = player.NAMES
+                gun.damage = len
+            other.p.gun = player.gun
+            player.slotted.a = player.NAMES
+            del other.p.bag
+            player.go.set()
+            player.done.wait()
+            1 / 0
+            """
+        )
+    thread.join()
+    assert picture(filled, other) | {"p": 0} == before | {"p": 0}
+    assert sorted(vars(other.p)) == sorted(dict(before["p"]))
