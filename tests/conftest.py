@@ -30,6 +30,9 @@ def pytest_configure(config):
         "markers", "whole_bodies: updates run with execute='all', data='keep'"
     )
     config.addinivalue_line(
+        "markers", "without_history: updates can't be undone, so that old values die"
+    )
+    config.addinivalue_line(
         "markers", "refuses(code, ...): the test shows these RSL codes (test_refusals)"
     )
 
@@ -68,6 +71,16 @@ def how_updates_run(request):
     resoul.configure(**WHOLE)
     yield
     resoul.configure(data=before.data, execute=before.execute)
+
+
+@pytest.fixture(autouse=True)
+def what_history_keeps(request):
+    """All that a test does not ask for is forgotten at its end."""
+    if request.node.get_closest_marker("without_history") is not None:
+        resoul.configure(history=0)
+    yield
+    resoul.configure(history=0)
+    resoul.configure(history=10)
 
 
 @pytest.fixture

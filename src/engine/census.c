@@ -2,6 +2,7 @@
 
 #include "codes.h"
 #include "heap.h"
+#include "history.h"
 #include "hotfix.h"
 #include "known.h"
 #include "leaks.h"
@@ -173,7 +174,7 @@ unexplained_of_dict(const rs_session *s, const rs_census *census, PyObject *dict
 {
     Py_ssize_t refs = Py_REFCNT(dict) - 2;
     refs -= count_values(&s->map, dict) + rs_journal_holds(&s->journal, dict);
-    refs -= rs_leaks_holds(s, dict);
+    refs -= rs_leaks_holds(s, dict) + rs_history_holds(s->st, dict);
     refs -= count_globals(&census->paired, dict);
     return refs - count_globals(&census->functions, dict);
 }
@@ -183,11 +184,12 @@ static Py_ssize_t
 references(const rs_session *s, const rs_code_note *note)
 {
     Py_ssize_t refs;
+    Py_ssize_t kept = rs_history_holds(s->st, note->code);
     if (!note->inner) {
-        return note->refs - note->parents;
+        return note->refs - note->parents - kept;
     }
     /* functions may have been made since it was noted; the index holds it twice */
-    refs = Py_REFCNT(note->code) - 2 - (note->new_code != NULL);
+    refs = Py_REFCNT(note->code) - 2 - (note->new_code != NULL) - kept;
     if (note->matched) {
         refs -= rs_journal_holds(&s->journal, note->code);
     }
@@ -219,6 +221,61 @@ subtract_constants(const rs_session *s, Py_ssize_t *left, PyObject *constants)
     }
 }
 
+typedef struct {
+    const rs_session *s;
+    Py_ssize_t *left;
+} subtract_arg;
+
+static int
+subtract_tuple(PyObject *tuple, void *arg)
+{
+    const subtract_arg *a = arg;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
+        if (PyCode_Check(PyTuple_GET_ITEM(tuple, i))) {
+            subtract(a->s, a->left, PyTuple_GET_ITEM(tuple, i));
+        }
+    }
+    return 0;
+}
+
+/* Class bodies of what lives: they were counted. */
+static int
+collect_bodies(rs_idmap *seen, PyObject *constants)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        PyObject *code = PyTuple_GET_ITEM(constants, i);
+        if (PyCode_Check(code) && (RS_CODE(code)->co_flags & CO_OPTIMIZED) == 0 &&
+            (rs_idmap_set(seen, code, code) < 0 ||
+             collect_bodies(seen, RS_CODE(code)->co_consts) < 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* What it was before the updates that can be undone. Without memory for that nothing is
+ * subtracted: the heap is walked. */
+static void
+subtract_history(const rs_session *s, Py_ssize_t *left, const rs_unit *u,
+                 PyObject *const lists[2])
+{
+    rs_idmap seen = {0};
+    subtract_arg arg = {s, left};
+    int result = u->known_code != NULL
+                     ? collect_bodies(&seen, RS_CODE(u->known_code)->co_consts)
+                     : 0;
+    for (int k = 0; result == 0 && k < 2; k++) {
+        result = lists[k] != NULL ? collect_bodies(&seen, lists[k]) : 0;
+    }
+    if (result == 0) {
+        result = rs_history_known(s->st, u->name, &seen, subtract_tuple, &arg);
+    }
+    if (result < 0) {
+        PyErr_Clear();
+    }
+    rs_idmap_clear(&seen);
+}
+
 static void
 subtract_known(const rs_session *s, Py_ssize_t *left)
 {
@@ -233,6 +290,7 @@ subtract_known(const rs_session *s, Py_ssize_t *left)
                 subtract_constants(s, left, lists[k]);
             }
         }
+        subtract_history(s, left, &s->units[i], lists);
     }
 }
 

@@ -477,9 +477,21 @@ rs_class_plan(rs_session *s)
 
 /* ---- after the commit ---- */
 
+static PyObject *
+register_with(PyObject *live, PyObject *cls, PyObject *list)
+{
+    PyObject *done = PyObject_CallMethod(live, "register", "O", cls);
+    PyObject *pair = done != NULL ? PyTuple_Pack(2, live, cls) : NULL;
+    if (pair == NULL || PyList_Append(list, pair) < 0) {
+        Py_CLEAR(done);
+    }
+    Py_XDECREF(pair);
+    return done;
+}
+
 /* register() every class that the donor's own body or decorators registered with it. */
 static int
-join_abc(PyObject *dump, PyObject *live, PyObject *donor)
+join_abc(PyObject *dump, PyObject *live, PyObject *donor, PyObject *list)
 {
     int result = -1;
     PyObject *state = PyObject_CallOneArg(dump, donor), *iter = NULL, *ref;
@@ -490,9 +502,8 @@ join_abc(PyObject *dump, PyObject *live, PyObject *donor)
     }
     while ((ref = PyIter_Next(iter)) != NULL) {
         PyObject *cls = PyObject_CallNoArgs(ref);
-        PyObject *done = cls == NULL || cls == Py_None
-                             ? Py_XNewRef(cls)
-                             : PyObject_CallMethod(live, "register", "O", cls);
+        PyObject *done = cls == NULL || cls == Py_None ? Py_XNewRef(cls)
+                                                       : register_with(live, cls, list);
         Py_DECREF(ref);
         Py_XDECREF(cls);
         if (done == NULL) {
@@ -551,7 +562,7 @@ rs_class_join_abcs(rs_session *s)
         classes = 1;
         if (rs_class_get(RS_TYPE(pair->donor), s->st->names._abc_impl) != NULL &&
             rs_class_get(RS_TYPE(pair->live), s->st->names._abc_impl) != NULL) {
-            result = join_abc(dump, pair->live, pair->donor);
+            result = join_abc(dump, pair->live, pair->donor, s->abcs);
             if (result == 0) {
                 result = forget_answers(abc, pair->live);
             }

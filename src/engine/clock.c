@@ -1,5 +1,7 @@
 #include "clock.h"
 
+#include <time.h>
+
 #define NS_PER_SECOND 1000000000
 
 #ifdef _WIN32
@@ -15,8 +17,6 @@ rs_clock_ns(void)
            now.QuadPart % rate.QuadPart * NS_PER_SECOND / rate.QuadPart;
 }
 #else
-#include <time.h>
-
 int64_t
 rs_clock_ns(void)
 {
@@ -25,3 +25,11 @@ rs_clock_ns(void)
     return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 #endif
+
+int64_t
+rs_clock_unix_ns(void)
+{
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}

@@ -1,6 +1,6 @@
-/* clock.h -- monotonic time.
+/* clock.h -- times.
  * Owns:     nothing.
- * Provides: rs_clock_ns.
+ * Provides: rs_clock_ns, rs_clock_unix_ns.
  * Depends:  compat.h; the C library of the platform.
  * Threads:  any.
  */
@@ -11,5 +11,7 @@
 
 /* Nanoseconds since some moment in the past. */
 int64_t rs_clock_ns(void);
+/* Since 1970. */
+int64_t rs_clock_unix_ns(void);
 
 #endif

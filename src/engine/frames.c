@@ -116,7 +116,7 @@ is_left_namespace(const rs_op *op)
     if (op->kind != RS_OP_FUNCTION || (op->fields->mask & (1U << RS_FN_GLOBALS)) == 0) {
         return 0;
     }
-    globals = op->fields->fields[RS_FN_GLOBALS]; /* after the commit: what it was */
+    globals = op->fields->seen[RS_FN_GLOBALS];
     if (globals == NULL || !PyDict_Check(globals)) {
         return 0;
     }
@@ -137,7 +137,7 @@ rs_frames_bury_left(rs_session *s)
         if (!is_left_namespace(op)) {
             continue;
         }
-        space = op->fields->fields[RS_FN_GLOBALS];
+        space = op->fields->seen[RS_FN_GLOBALS];
         if (rs_idmap_has(&done, space)) {
             continue;
         }

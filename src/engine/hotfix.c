@@ -817,6 +817,9 @@ rs_hotfix(PyObject *engine, rs_state *st, const rs_hotfix_options *options)
     s->allowed = Py_NewRef(options->allowed);
     s->timeout = options->timeout;
     s->strict = options->strict;
+    s->kind = RS_UPDATE_HOTFIX;
+    s->label = Py_NewRef(options->label);
+    s->digest = Py_NewRef(options->digest);
     if (open_hot(s, options) < 0 || rs_lock_acquire(st) < 0) {
         Py_DECREF(s);
         return NULL;

@@ -1,5 +1,6 @@
 #include "instances.h"
 
+#include "history.h"
 #include "scope.h"
 #include "wrappers.h"
 
@@ -98,5 +99,6 @@ rs_instances_possible(rs_session *s, const rs_unit *u, PyTypeObject *type,
     if (result != 0) {
         return result;
     }
+    own += rs_history_holds(s->st, type);
     return Py_REFCNT(type) > look.found + held_by_selection(s, (PyObject *)type) + own;
 }

@@ -1,5 +1,6 @@
 #include "doubles.h"
 #include "holder.h"
+#include "same.h"
 
 /* ---- tuples, lists, deques ---- */
 
@@ -140,33 +141,13 @@ has_mapped_key(const rs_rewrite *r, PyObject *dict)
     return 0;
 }
 
-/* Is looking for it certain to call no Python code? */
-static int
-is_plain_key(PyObject *key)
-{
-    if (PyTuple_CheckExact(key)) {
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); i++) {
-            if (!is_plain_key(PyTuple_GET_ITEM(key, i))) {
-                return 0;
-            }
-        }
-        return 1;
-    }
-    if (PyType_Check(key)) {
-        return Py_TYPE(key)->tp_hash == PyBaseObject_Type.tp_hash;
-    }
-    return PyUnicode_CheckExact(key) || PyLong_CheckExact(key) ||
-           PyBytes_CheckExact(key) || PyBool_Check(key) || PyFloat_CheckExact(key) ||
-           PyFunction_Check(key) || key == Py_None;
-}
-
 static int
 has_plain_keys(PyObject *dict)
 {
     PyObject *key;
     Py_ssize_t pos = 0;
     while (PyDict_Next(dict, &pos, &key, NULL)) {
-        if (!is_plain_key(key)) {
+        if (!rs_is_plain_key(key)) {
             return 0;
         }
     }

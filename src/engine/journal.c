@@ -1,7 +1,9 @@
 #include "journal.h"
 
+#include "attribute.h"
 #include "body.h"
 #include "clock.h"
+#include "contents.h"
 #include "op.h"
 
 #include <assert.h>
@@ -66,18 +68,24 @@ grow(rs_journal *j)
     j->room = room;
     j->index = index;
     j->mask = index_size - 1;
-    for (Py_ssize_t i = 0; i < j->used; i++) {
-        const rs_op *op = &ops[i];
-        index[find_entry(j, op->kind, op->target, op->where)] = (uint32_t)(i + 1);
-    }
+    rs_journal_index(j);
     return 0;
+}
+
+void
+rs_journal_index(rs_journal *j)
+{
+    memset(j->index, 0, (j->mask + 1) * sizeof(uint32_t));
+    for (Py_ssize_t i = 0; i < j->used; i++) {
+        const rs_op *op = &j->ops[i];
+        j->index[find_entry(j, op->kind, op->target, op->where)] = (uint32_t)(i + 1);
+    }
 }
 
 rs_op *
 rs_op_append(rs_journal *j, rs_op_kind kind, PyObject *target, const void *where)
 {
     rs_op *op;
-    assert(!j->committed);
     if (j->used == j->room && grow(j) < 0) {
         return NULL;
     }
@@ -98,12 +106,15 @@ clear_op(rs_op *op)
     Py_CLEAR(op->key);
     Py_CLEAR(op->value);
     Py_CLEAR(op->seen);
+    Py_CLEAR(op->displaced);
+    Py_CLEAR(op->wrote);
     Py_CLEAR(op->own_key);
     Py_CLEAR(op->follower);
     if (op->fields != NULL) {
         for (int i = 0; i < RS_FN_FIELDS; i++) {
             Py_CLEAR(op->fields->fields[i]);
             Py_CLEAR(op->fields->seen[i]);
+            Py_CLEAR(op->fields->displaced[i]);
         }
         PyMem_Free(op->fields);
         op->fields = NULL;
@@ -140,14 +151,17 @@ visit_array(PyObject *const *refs, Py_ssize_t n, visitproc visit, void *arg)
 static int
 visit_op(const rs_op *op, visitproc visit, void *arg)
 {
-    PyObject *const refs[] = {op->target, op->key,     op->value,
-                              op->seen,   op->own_key, op->follower};
+    PyObject *const refs[] = {op->target,    op->key,   op->value,   op->seen,
+                              op->displaced, op->wrote, op->own_key, op->follower};
     int result = visit_array(refs, (Py_ssize_t)Py_ARRAY_LENGTH(refs), visit, arg);
     if (result == 0 && op->fields != NULL) {
         result = visit_array(op->fields->fields, RS_FN_FIELDS, visit, arg);
     }
     if (result == 0 && op->fields != NULL) {
         result = visit_array(op->fields->seen, RS_FN_FIELDS, visit, arg);
+    }
+    if (result == 0 && op->fields != NULL) {
+        result = visit_array(op->fields->displaced, RS_FN_FIELDS, visit, arg);
     }
     if (result == 0 && op->followers != NULL) {
         result = visit_array(op->followers, op->index, visit, arg);
@@ -196,6 +210,7 @@ rs_journal_forget(rs_journal *j)
     rs_journal taken = *j;
     memset(j, 0, sizeof(*j));
     j->fail_after = taken.fail_after;
+    j->keeps = taken.keeps;
     for (Py_ssize_t i = 0; i < taken.used; i++) {
         clear_op(&taken.ops[i]);
     }
@@ -205,6 +220,18 @@ rs_journal_forget(rs_journal *j)
 }
 
 /* ---- is all still so? ---- */
+
+/* Borrowed: the instance keeps it. One that can't be read is none. */
+static PyObject *
+attribute_now(PyObject *object, PyObject *name)
+{
+    PyObject *value = NULL;
+    if (rs_attribute_read(object, name, &value) < 0) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(value);
+    return value;
+}
 
 PyObject *
 rs_op_now(const rs_op *op)
@@ -221,6 +248,8 @@ rs_op_now(const rs_op *op)
         return op->index < PyList_GET_SIZE(op->target)
                    ? PyList_GET_ITEM(op->target, op->index)
                    : NULL;
+    case RS_OP_ATTRIBUTE:
+        return attribute_now(op->target, op->key);
     case RS_OP_WEAKREF:
         return rs_weakref_referent(op->target);
     case RS_OP_BASES:
@@ -395,6 +424,22 @@ do_all(rs_journal *j, PyObject *clear_caches)
     return tell_caches(j, clear_caches);
 }
 
+/* What bodies are about to take, before anything is written (J2). */
+static int
+note_bodies(rs_journal *j)
+{
+    for (Py_ssize_t i = 0; j->keeps && i < j->used; i++) {
+        rs_op *op = &j->ops[i];
+        if (op->kind == RS_OP_BODY) {
+            op->wrote = rs_contents_of(op->value);
+            if (op->wrote == NULL) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 int
 rs_journal_commit(rs_journal *j, PyObject *clear_caches, int64_t *pause)
 {
@@ -402,6 +447,9 @@ rs_journal_commit(rs_journal *j, PyObject *clear_caches, int64_t *pause)
     PyObject *error, *second;
     assert(!j->committed);
     rs_journal_check(j);
+    if (note_bodies(j) < 0) {
+        return -1;
+    }
     start = rs_clock_ns();
     if (do_all(j, clear_caches) < 0) {
         error = PyErr_GetRaisedException();

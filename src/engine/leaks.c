@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "adopt.h"
 #include "hotfix.h"
 #include "imports.h"
 #include "lookup.h"
@@ -579,6 +580,24 @@ rs_leaks_take_back(rs_session *s)
     }
     free_leaks(s);
     PyErr_SetRaisedException(exc);
+}
+
+int
+rs_leaks_adopt(rs_session *s)
+{
+    rs_leaks_end(s);
+    for (struct rs_leaks *leaks = s->leaks; leaks != NULL; leaks = leaks->before) {
+        rs_when when = leaks->phase == RS_LEAKS_EFFECTS ? RS_LATER : RS_EARLIER;
+        if (rs_adopt_writes(s, &leaks->writes, when) < 0) {
+            return -1;
+        }
+        for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
+            if (rs_adopt_snapshot(s, &leaks->snapshots[i], when) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
 }
 
 void

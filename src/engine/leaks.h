@@ -3,9 +3,9 @@
  *           attribute within reach; one for each phase.
  * Provides: rs_leaks_begin, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_note,
  *           rs_leaks_watch, rs_leaks_end, rs_leaks_is_phase, rs_leaks_take_back,
- *           rs_leaks_forget, rs_leaks_holds.
+ *           rs_leaks_adopt, rs_leaks_forget, rs_leaks_holds.
  * Depends:  reach.h (what is watched), writes.h (dicts), snapshot.h (the rest),
- *           threads.h (whose doing it was).
+ *           threads.h (whose doing it was), adopt.h.
  * Threads:  the updating thread.
  * Invariants:
  *   L1  reach (DESIGN rule 2): dicts of modules and classes, and dicts, lists, sets,
@@ -74,6 +74,10 @@ int rs_leaks_is_phase(const rs_session *s, rs_leaks_phase phase);
 /* Undoes what was recorded in the newest phase and forgets that; ends first where needed.
  * Keeps a pending exception. What can't be taken back becomes a notice (RSL608). */
 void rs_leaks_take_back(rs_session *s);
+
+/* The update stands: what was recorded becomes operations of its journal, which is
+ * committed. 0 or -1. */
+int rs_leaks_adopt(rs_session *s);
 
 /* Success: drops the records of all phases. Keeps a pending exception. */
 void rs_leaks_forget(rs_session *s);

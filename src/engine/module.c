@@ -6,6 +6,7 @@
 #include "changed.h"
 #include "check.h"
 #include "forking.h"
+#include "history.h"
 #include "hotfix.h"
 #include "known.h"
 #include "lock.h"
@@ -261,7 +262,62 @@ engine_known_source(PyObject *engine, PyObject *module)
     return rs_known_of_module(rs_state_of(engine), module);
 }
 
+PyDoc_STRVAR(undo_doc,
+             "undo(entry, /, *, update, only_code, keep)\n--\n\n"
+             "Take an update of the history back, as an update of its own.\n\n"
+             "update: object whose attributes are filled with the report.\n"
+             "only_code: functions and classes, data stays. keep: what came later "
+             "stays.\n"
+             "Raises ConflictError, UpdateError.");
+
+static PyObject *
+engine_undo(PyObject *engine, PyObject *args, PyObject *kwargs)
+{
+    static const char *const keywords[] = {"", "update", "only_code", "keep", NULL};
+    rs_state *st = rs_state_of(engine);
+    rs_undo_options options = {NULL, NULL, 0, 0};
+    PyObject *entry;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!$Opp:undo",
+                                     (char **)(uintptr_t)keywords,
+                                     RS_TYPE(st->Entry_Type), &entry, &options.update,
+                                     &options.only_code, &options.keep)) {
+        return NULL;
+    }
+    options.entry = (rs_entry *)entry;
+    return rs_update_undo(engine, st, &options);
+}
+
+PyDoc_STRVAR(history_doc, "history()\n--\n\n"
+                          "The updates that can be undone, newest first.");
+
+static PyObject *
+engine_history(PyObject *engine, PyObject *Py_UNUSED(ignored))
+{
+    return rs_history_list(rs_state_of(engine));
+}
+
+PyDoc_STRVAR(keep_history_doc,
+             "keep_history(limit, /)\n--\n\n"
+             "How many updates can be undone; what is more than that is forgotten.");
+
+static PyObject *
+engine_keep_history(PyObject *engine, PyObject *limit)
+{
+    Py_ssize_t n = PyNumber_AsSsize_t(limit, PyExc_OverflowError);
+    if (n < 0) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_ValueError, "the limit must not be negative");
+        }
+        return NULL;
+    }
+    return rs_history_limit(rs_state_of(engine), n) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyMethodDef engine_methods[] = {
+    {"history", engine_history, METH_NOARGS, history_doc},
+    {"keep_history", engine_keep_history, METH_O, keep_history_doc},
+    {"undo", (PyCFunction)(void (*)(void))engine_undo, METH_VARARGS | METH_KEYWORDS,
+     undo_doc},
     {"changed_sources", engine_changed_sources, METH_O, changed_doc},
     {"fork", engine_fork, METH_NOARGS, fork_doc},
     {"prepare", (PyCFunction)(void (*)(void))engine_prepare,
@@ -289,6 +345,9 @@ add_names(PyObject *engine, rs_state *st)
         {"UpdateError", st->UpdateError},
         {"PrepareError", st->PrepareError},
         {"RefusedError", st->RefusedError},
+        {"ConflictError", st->ConflictError},
+        {"Conflict", st->Conflict},
+        {"Entry", st->Entry_Type},
         {"Reason", st->Reason},
         {"Change", st->Change},
         {"Notice", st->Notice},
@@ -308,16 +367,18 @@ make_types(PyObject *engine, rs_state *st)
 {
     st->Session_Type = rs_session_make_type(engine);
     st->Prepared_Type = rs_prepared_make_type(engine);
+    st->Entry_Type = rs_entry_make_type(engine);
     st->SysModules_Type = rs_sysmodules_type();
     st->View_Type = rs_view_type();
     st->Maker_Type = rs_maker_type();
     st->Builtins_Type = rs_builtins_type();
     st->Space_Type = rs_space_type();
     st->Probe_Type = rs_probe_type(engine);
-    return st->Session_Type == NULL || st->Prepared_Type == NULL ||
-                   st->SysModules_Type == NULL || st->View_Type == NULL ||
-                   st->Maker_Type == NULL || st->Builtins_Type == NULL ||
-                   st->Space_Type == NULL || st->Probe_Type == NULL
+    return st->Entry_Type == NULL || st->Session_Type == NULL ||
+                   st->Prepared_Type == NULL || st->SysModules_Type == NULL ||
+                   st->View_Type == NULL || st->Maker_Type == NULL ||
+                   st->Builtins_Type == NULL || st->Space_Type == NULL ||
+                   st->Probe_Type == NULL
                ? -1
                : 0;
 }

@@ -24,10 +24,10 @@ typedef enum {
     RS_PHASES
 } rs_phase;
 
-/* Before commit `fields` is what the function becomes, afterwards what it was. */
 typedef struct {
-    PyObject *fields[RS_FN_FIELDS];
-    PyObject *seen[RS_FN_FIELDS];
+    PyObject *fields[RS_FN_FIELDS]; /* what they become */
+    PyObject *seen[RS_FN_FIELDS];   /* what they were */
+    PyObject *displaced[RS_FN_FIELDS];
     unsigned mask;
     uint32_t version;
 } rs_op_fields;
@@ -36,16 +36,20 @@ struct rs_op {
     rs_op_kind kind;
     rs_phase phase;
     int done;
+    int lost;          /* adopted: others had written there before it was looked at */
+    int kept;          /* journal_keep.c */
     PyObject *target;  /* the object that changes */
     const void *where; /* which place in it: key, word, index + 1 */
     PyObject *key;     /* dict, type */
-    PyObject *value; /* what the place becomes; swapped kinds: afterwards what it was */
-    PyObject *seen;  /* what it held when it was planned; NULL: nothing */
-    PyObject *own_key;    /* dict, type: the very key that was removed, and ... (weak
-                             reference: what it is to mean) */
-    PyObject *follower;   /* ... the one after it at that moment, or NULL */
-    PyObject **word;      /* cell, word */
-    Py_ssize_t index;     /* list; bases: how many followers; weak reference: the
+    PyObject *value;   /* what the place becomes; body: what changes contents with it */
+    PyObject *seen;    /* what it held when it was planned; NULL: nothing */
+    PyObject *displaced; /* undone: what somebody else has put there since the commit */
+    PyObject *wrote;     /* body, committed: a copy of what the target took */
+    PyObject *own_key;  /* dict, type: the very key that was removed or is to come back,
+                             and ... */
+    PyObject *follower; /* ... the one after it, or NULL */
+    PyObject **word;    /* cell, word */
+    Py_ssize_t index;   /* list; bases: how many followers; weak reference: the
                              hash that it hasn't now */
     rs_op_fields *fields; /* function */
     PyObject *
@@ -63,9 +67,16 @@ rs_op *rs_op_find(const rs_journal *j, rs_op_kind kind, const void *target,
 rs_op *rs_op_append(rs_journal *j, rs_op_kind kind, PyObject *target,
                     const void *where);
 
+/* Finds the operations of `j` again, which have changed their numbers. */
+void rs_journal_index(rs_journal *j);
+
 /* What is in the place now (borrowed, may be NULL); sets no exception. Not for functions
  * and bodies. */
 PyObject *rs_op_now(const rs_op *op);
+
+/* After rs_plan_dict or rs_plan_type: `key` comes back in front of `follower`. */
+void rs_plan_key_order(rs_journal *j, PyObject *target, PyObject *key,
+                       PyObject *own_key, PyObject *follower);
 
 /* op_value.c: dict, cell, word, list, body, lines, function. 0 or -1. */
 int rs_op_value_do(rs_op *op);
@@ -94,21 +105,27 @@ int rs_set_bases(PyTypeObject *type, PyObject *bases);
  * none, or if they are kept elsewhere (static classes). */
 PyObject *rs_type_subclasses(const PyTypeObject *type);
 
-/* op_value.c. The key that comes after `key`, which is an exact str or int, and that key
+/* op_value.c. The key that comes after `key`, which is an atom, and that key
  * as it is in the dict (`own` may be NULL): borrowed, NULL if there is none. */
 PyObject *rs_dict_follower(PyObject *dict, PyObject *key, PyObject **own);
 /* Before op->key is removed from `dict`: what it takes to put it back. */
 void rs_op_note_order(rs_op *op, PyObject *dict);
 /* The last key of `dict` goes in front of `follower`; stays last if that is NULL or gone.
- * Best effort: without memory nothing moves. */
-void rs_dict_move_last_before(PyObject *dict, PyObject *follower);
+ * 0; -1 without memory, and then nothing has moved. */
+int rs_dict_move_last_before(PyObject *dict, PyObject *follower);
 
+/* `*place` becomes `value`. What it held is dropped if that is `other`, of which the
+ * operation has a reference; else (somebody else put it there) *displaced gets it. */
 static inline void
-rs_swap(PyObject **a, PyObject **b)
+rs_put(PyObject **place, PyObject *value, PyObject *other, PyObject **displaced)
 {
-    PyObject *t = *a;
-    *a = *b;
-    *b = t;
+    PyObject *now = *place;
+    *place = Py_XNewRef(value);
+    if (now == other) {
+        Py_XDECREF(now);
+    } else {
+        *displaced = now;
+    }
 }
 
 #endif

@@ -72,10 +72,9 @@ rs_lines_fixed(PyObject *code)
 
 /* One operation for each code object, so that a code object that is nested twice, or planned
  * twice, moves once (J5). */
-static int
-plan_lines(rs_journal *j, PyObject *code, int delta)
+int
+rs_plan_own_lines(rs_journal *j, PyObject *code, int delta)
 {
-    PyObject *consts = RS_CODE(code)->co_consts;
     rs_op *op = rs_op_find(j, RS_OP_LINES, code, NULL);
     if (op == NULL) {
         op = rs_op_append(j, RS_OP_LINES, code, NULL);
@@ -88,6 +87,16 @@ plan_lines(rs_journal *j, PyObject *code, int delta)
     if ((int64_t)op->line + delta < 0) {
         PyErr_Format(PyExc_SystemError, "code %U: line %d moved by %d",
                      RS_CODE(code)->co_qualname, op->line, delta);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+plan_lines(rs_journal *j, PyObject *code, int delta)
+{
+    PyObject *consts = RS_CODE(code)->co_consts;
+    if (rs_plan_own_lines(j, code, delta) < 0) {
         return -1;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts); i++) {

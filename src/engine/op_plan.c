@@ -1,6 +1,8 @@
 #include "op.h"
 
+#include "attribute.h"
 #include "body.h"
+#include "same.h"
 
 /* ---- planning: places with one value ---- */
 
@@ -39,7 +41,7 @@ rs_plan_dict(rs_journal *j, PyObject *dict, PyObject *key, PyObject *value)
         PyUnicode_InternInPlace(&interned); /* one address for one name */
     }
     now = PyDict_GetItemWithError(dict, interned);
-    if (now == NULL && (PyErr_Occurred() || !is_namespace_key(key))) {
+    if (now == NULL && (PyErr_Occurred() || !rs_is_plain_key(key))) {
         if (!PyErr_Occurred()) {
             PyErr_Format(PyExc_SystemError,
                          "a key of type %s to change in a dict is not there",
@@ -61,6 +63,24 @@ rs_plan_dict(rs_journal *j, PyObject *dict, PyObject *key, PyObject *value)
                 : op->seen == NULL ? RS_PHASE_FALLIBLE
                                    : RS_PHASE_CERTAIN;
     return 0;
+}
+
+void
+rs_plan_key_order(rs_journal *j, PyObject *target, PyObject *key, PyObject *own_key,
+                  PyObject *follower)
+{
+    rs_op *op;
+    PyObject *interned = Py_NewRef(key);
+    if (is_namespace_key(key)) {
+        PyUnicode_InternInPlace(&interned);
+    }
+    op = rs_op_find(j, PyType_Check(target) ? RS_OP_TYPE : RS_OP_DICT, target,
+                    interned);
+    if (op != NULL) {
+        Py_XSETREF(op->own_key, Py_NewRef(own_key));
+        Py_XSETREF(op->follower, Py_XNewRef(follower));
+    }
+    Py_DECREF(interned);
 }
 
 int
@@ -138,6 +158,33 @@ rs_plan_list(rs_journal *j, PyObject *list, Py_ssize_t index, PyObject *value)
     return 0;
 }
 
+int
+rs_plan_attribute(rs_journal *j, PyObject *object, PyObject *name, PyObject *value)
+{
+    int fresh, result;
+    PyObject *now, *interned;
+    rs_op *op;
+    result = rs_attribute_read(object, name, &now);
+    if (result != 1) {
+        if (result == 0) {
+            PyErr_Format(PyExc_SystemError, "attribute %U of a %s is no plain one",
+                         name, Py_TYPE(object)->tp_name);
+        }
+        return -1;
+    }
+    interned = Py_NewRef(name);
+    PyUnicode_InternInPlace(&interned);
+    op = plan_value(j, RS_OP_ATTRIBUTE, object, interned, value, &fresh);
+    if (op != NULL && fresh) {
+        op->key = Py_NewRef(interned);
+        op->seen = Py_XNewRef(now);
+        op->phase = RS_PHASE_FALLIBLE;
+    }
+    Py_DECREF(interned);
+    Py_XDECREF(now);
+    return op != NULL ? 0 : -1;
+}
+
 /* ---- planning: bodies, functions, classes ---- */
 
 static int
@@ -198,7 +245,6 @@ rs_plan_weakref(rs_journal *j, PyObject *ref, PyObject *to)
         op->seen = Py_XNewRef(rs_weakref_referent(ref));
         op->index = -1;
     }
-    Py_XSETREF(op->own_key, Py_NewRef(to)); /* `value` changes sides */
     return 0;
 }
 

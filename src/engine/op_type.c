@@ -94,6 +94,27 @@ write_type(PyTypeObject *type, PyObject *key, PyObject *value)
     return result;
 }
 
+/* A name that comes back: where it was. */
+static int
+insert_in_type(const rs_op *op)
+{
+    PyTypeObject *type = RS_TYPE(op->target);
+    PyObject *error, *dict;
+    int result = write_type(type, op->own_key, op->value);
+    if (result < 0) {
+        return -1;
+    }
+    dict = PyType_GetDict(type);
+    result = rs_dict_move_last_before(dict, op->follower);
+    Py_DECREF(dict);
+    if (result < 0) {
+        error = PyErr_GetRaisedException();
+        write_type(type, op->own_key, NULL);
+        PyErr_SetRaisedException(error);
+    }
+    return result;
+}
+
 static int
 do_type(rs_op *op)
 {
@@ -105,6 +126,8 @@ do_type(rs_op *op)
         dict = PyType_GetDict(RS_TYPE(op->target));
         rs_op_note_order(op, dict);
         Py_DECREF(dict);
+    } else if (op->seen == NULL && op->own_key != NULL) {
+        return insert_in_type(op);
     }
     return write_type(RS_TYPE(op->target), op->key, op->value);
 }
@@ -123,7 +146,9 @@ undo_type(rs_op *op)
         return -1;
     }
     dict = PyType_GetDict(RS_TYPE(op->target));
-    rs_dict_move_last_before(dict, op->follower);
+    if (rs_dict_move_last_before(dict, op->follower) < 0) {
+        PyErr_Clear(); /* without memory it stays last */
+    }
     Py_DECREF(dict);
     return 0;
 }
@@ -233,7 +258,9 @@ restore_followers(rs_op *op, PyObject *bases)
             stays |= PyTuple_GET_ITEM(bases, k) == base;
         }
         if (stays && subclasses != NULL && op->followers[i] != NULL) {
-            rs_dict_move_last_before(subclasses, op->followers[i]);
+            if (rs_dict_move_last_before(subclasses, op->followers[i]) < 0) {
+                PyErr_Clear(); /* without memory it stays last */
+            }
         }
     }
 }
@@ -281,11 +308,11 @@ rs_set_class(PyObject *op, PyTypeObject *type)
 /* A metaclass that is `type` can't be changed or taken by the setter; nothing about a
  * class depends on it but caches, and those are told (hazard 21). */
 static void
-swap_metaclass(rs_op *op)
+put_metaclass(rs_op *op, PyObject *metaclass, PyObject *other)
 {
-    PyTypeObject *before = Py_TYPE(op->target);
-    Py_SET_TYPE(op->target, RS_TYPE(op->value));
-    op->value = (PyObject *)before;
+    PyObject *place = (PyObject *)Py_TYPE(op->target);
+    rs_put(&place, metaclass, other, &op->displaced);
+    Py_SET_TYPE(op->target, RS_TYPE(place));
 }
 
 /* ---- all kinds ---- */
@@ -299,7 +326,7 @@ rs_op_type_do(rs_op *op)
     case RS_OP_BASES:
         return do_bases(op);
     case RS_OP_METACLASS:
-        swap_metaclass(op);
+        put_metaclass(op, op->value, op->seen);
         return 0;
     case RS_OP_CLASS:
         return rs_set_class(op->target, RS_TYPE(op->value));
@@ -317,7 +344,7 @@ rs_op_type_undo(rs_op *op)
     case RS_OP_BASES:
         return undo_bases(op);
     case RS_OP_METACLASS:
-        swap_metaclass(op);
+        put_metaclass(op, op->seen, op->value);
         return 0;
     case RS_OP_CLASS:
         return rs_set_class(op->target, RS_TYPE(op->seen));

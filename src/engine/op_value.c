@@ -1,25 +1,13 @@
 #include "op.h"
 
+#include "attribute.h"
 #include "body.h"
+#include "same.h"
 #include "weaklist.h"
 
 #include <assert.h>
 
 /* ---- the order of a dict ---- */
-
-static int
-is_key(PyObject *a, PyObject *b)
-{
-    if (a == b) {
-        return 1;
-    }
-    if (PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
-        return PyUnicode_Compare(a, b) == 0;
-    }
-    /* keys of tp_subclasses are addresses */
-    return PyLong_CheckExact(a) && PyLong_CheckExact(b) &&
-           PyLong_AsVoidPtr(a) == PyLong_AsVoidPtr(b);
-}
 
 PyObject *
 rs_dict_follower(PyObject *dict, PyObject *key, PyObject **own)
@@ -27,7 +15,7 @@ rs_dict_follower(PyObject *dict, PyObject *key, PyObject **own)
     PyObject *k;
     Py_ssize_t pos = 0;
     while (PyDict_Next(dict, &pos, &k, NULL)) {
-        if (is_key(k, key)) {
+        if (rs_same_value(k, key)) {
             if (own != NULL) {
                 *own = k;
             }
@@ -46,19 +34,20 @@ rs_op_note_order(rs_op *op, PyObject *dict)
     Py_XSETREF(op->own_key, Py_NewRef(own));
 }
 
-void
+int
 rs_dict_move_last_before(PyObject *dict, PyObject *follower)
 {
     PyObject *k, *v;
     PyObject **moving;
     Py_ssize_t pos = 0, n = 0;
-    int found = 0;
+    int found = 0, result = 0;
     if (follower == NULL || PyDict_GET_SIZE(dict) < 2) {
-        return;
+        return 0;
     }
     moving = PyMem_Calloc((size_t)PyDict_GET_SIZE(dict), 2 * sizeof(PyObject *));
     if (moving == NULL) {
-        return;
+        PyErr_NoMemory();
+        return -1;
     }
     while (PyDict_Next(dict, &pos, &k, &v)) {
         found |= k == follower;
@@ -72,14 +61,15 @@ rs_dict_move_last_before(PyObject *dict, PyObject *follower)
         k = moving[2 * i];
         v = moving[2 * i + 1];
         /* the last one is what the others move behind */
-        if (i + 1 < n &&
+        if (i + 1 < n && result == 0 &&
             (PyDict_DelItem(dict, k) < 0 || PyDict_SetItem(dict, k, v) < 0)) {
-            PyErr_Clear();
+            result = -1;
         }
         Py_DECREF(k);
         Py_DECREF(v);
     }
     PyMem_Free(moving);
+    return result;
 }
 
 /* ---- function ---- */
@@ -96,14 +86,15 @@ rs_op_fields_unchanged(const rs_op *op)
     return 1;
 }
 
-/* Doing and undoing: fields and version change places with what the operation has. */
+/* The version changes places with the one that the operation has. */
 static void
-swap_fields(rs_op *op)
+put_fields(const rs_op *op, PyObject *const *values, PyObject *const *others)
 {
     uint32_t version = RS_FUNCTION(op->target)->func_version;
     for (int i = 0; i < RS_FN_FIELDS; i++) {
         if ((op->fields->mask & (1U << i)) != 0) {
-            rs_swap(rs_fn_slot(op->target, i), &op->fields->fields[i]);
+            rs_put(rs_fn_slot(op->target, i), values[i], others[i],
+                   &op->fields->displaced[i]);
         }
     }
 #ifndef RS_WITHOUT_CURE_1 /* call sites would keep the old layout of the frame */
@@ -131,6 +122,22 @@ write_dict(PyObject *dict, PyObject *key, PyObject *value)
     return PyDict_DelItem(dict, key);
 }
 
+/* A key that comes back: where it was, and that very key. */
+static int
+insert_in_dict(const rs_op *op)
+{
+    if (write_dict(op->target, op->own_key, op->value) < 0) {
+        return -1;
+    }
+    if (rs_dict_move_last_before(op->target, op->follower) < 0) {
+        PyObject *error = PyErr_GetRaisedException();
+        write_dict(op->target, op->own_key, NULL);
+        PyErr_SetRaisedException(error);
+        return -1;
+    }
+    return 0;
+}
+
 static int
 do_dict(rs_op *op)
 {
@@ -139,6 +146,8 @@ do_dict(rs_op *op)
     }
     if (op->value == NULL) {
         rs_op_note_order(op, op->target);
+    } else if (op->seen == NULL && op->own_key != NULL) {
+        return insert_in_dict(op);
     }
     return write_dict(op->target, op->key, op->value);
 }
@@ -155,7 +164,9 @@ undo_dict(rs_op *op)
     if (write_dict(op->target, op->own_key, op->seen) < 0) {
         return -1;
     }
-    rs_dict_move_last_before(op->target, op->follower);
+    if (rs_dict_move_last_before(op->target, op->follower) < 0) {
+        PyErr_Clear(); /* without memory it stays last */
+    }
     return 0;
 }
 
@@ -163,43 +174,65 @@ undo_dict(rs_op *op)
 
 /* A program may have cleared it by hand since, as an object being finalized does. */
 static int
-swap_referent(rs_op *op)
+put_referent(rs_op *op, PyObject *value)
 {
     PyObject *now = rs_weakref_referent(op->target);
-    if (now != NULL && now != op->value) {
-        rs_weaklist_move(op->target, now, op->value, &op->index);
-        Py_SETREF(op->value, Py_NewRef(now)); /* `seen` or `own_key` has the other */
+    if (now != NULL && value != NULL && now != value) {
+        rs_weaklist_move(op->target, now, value, &op->index);
     }
     return 0;
 }
 
+/* ---- one reference ---- */
+
+static int
+put(rs_op *op, PyObject **place, int forward)
+{
+    rs_put(place, forward ? op->value : op->seen, forward ? op->seen : op->value,
+           &op->displaced);
+    if (op->kind == RS_OP_WORD && PyTuple_Check(op->target)) {
+        rs_tuple_forget_hash(op->target);
+    }
+    return 0;
+}
+
+static int
+put_item(rs_op *op, int forward)
+{
+    PyListObject *list = (PyListObject *)op->target;
+    if (Py_SIZE(list) <= op->index || list->allocated < 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "a list that the update changed has shrunk");
+        return -1;
+    }
+    return put(op, &list->ob_item[op->index], forward);
+}
+
 /* ---- all kinds ---- */
 
-int
-rs_op_value_do(rs_op *op)
+static int
+write_value(rs_op *op, int forward)
 {
     switch (op->kind) {
     case RS_OP_FUNCTION:
-        swap_fields(op);
+        put_fields(op, forward ? op->fields->fields : op->fields->seen,
+                   forward ? op->fields->seen : op->fields->fields);
         return 0;
     case RS_OP_DICT:
-        return do_dict(op);
+        return forward ? do_dict(op) : undo_dict(op);
     case RS_OP_CELL:
     case RS_OP_WORD:
-        rs_swap(op->word, &op->value);
-        if (PyTuple_Check(op->target)) {
-            rs_tuple_forget_hash(op->target);
-        }
-        return 0;
+        return put(op, op->word, forward);
+    case RS_OP_ATTRIBUTE:
+        return rs_attribute_write(op->target, op->key, forward ? op->value : op->seen);
     case RS_OP_WEAKREF:
-        return swap_referent(op);
+        return put_referent(op, forward ? op->value : op->seen);
     case RS_OP_LIST:
-        rs_swap(&((PyListObject *)op->target)->ob_item[op->index], &op->value);
-        return 0;
+        return put_item(op, forward);
     case RS_OP_BODY:
         return rs_body_swap(op->target, op->value);
     case RS_OP_LINES:
-        rs_op_lines_shift(op->target, op->delta);
+        rs_op_lines_shift(op->target, forward ? op->delta : -op->delta);
         return 0;
     default:
         Py_UNREACHABLE();
@@ -207,20 +240,13 @@ rs_op_value_do(rs_op *op)
 }
 
 int
+rs_op_value_do(rs_op *op)
+{
+    return write_value(op, 1);
+}
+
+int
 rs_op_value_undo(rs_op *op)
 {
-    if (op->kind == RS_OP_DICT) {
-        return undo_dict(op);
-    }
-    if (op->kind == RS_OP_LINES) {
-        rs_op_lines_shift(op->target, -op->delta);
-        return 0;
-    }
-    if (op->kind == RS_OP_LIST && (PyList_GET_SIZE(op->target) <= op->index ||
-                                   ((PyListObject *)op->target)->allocated < 0)) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "a list that the update changed has shrunk");
-        return -1;
-    }
-    return rs_op_value_do(op);
+    return write_value(op, 0);
 }

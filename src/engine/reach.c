@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "attribute.h"
 #include "hotfix.h"
-#include "snapshot.h"
 #include "wrappers.h"
 
 /* How many steps from a module: a submodule's class's container is three. */
@@ -335,7 +335,7 @@ is_own_dict(PyObject *object, PyObject *dict)
         !PyUnicode_CheckExact(key)) {
         return 0;
     }
-    result = rs_snapshot_read(object, key, &attribute);
+    result = rs_attribute_read(object, key, &attribute);
     if (result == 1) {
         result = attribute == value;
         Py_XDECREF(attribute);
@@ -551,7 +551,7 @@ rs_reach_inside(rs_reach *r, PyObject *object, PyObject *name)
     PyObject *value;
     int result = 0;
     if (name != NULL) {
-        result = rs_snapshot_read(object, name, &value);
+        result = rs_attribute_read(object, name, &value);
         if (result == 1 && value != NULL) {
             result = see_container(r, value);
             Py_DECREF(value);

@@ -172,6 +172,31 @@ rs_is_atom(PyObject *op)
     return is_atom(op, 0);
 }
 
+int
+rs_same_value(PyObject *a, PyObject *b)
+{
+    return a == b || (a != NULL && b != NULL && rs_is_atom(a) && rs_same_literal(a, b));
+}
+
+int
+rs_is_plain_key(PyObject *key)
+{
+    if (PyTuple_CheckExact(key)) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); i++) {
+            if (!rs_is_plain_key(PyTuple_GET_ITEM(key, i))) {
+                return 0;
+            }
+        }
+        return 1;
+    }
+    if (PyType_Check(key)) {
+        return Py_TYPE(key)->tp_hash == PyBaseObject_Type.tp_hash;
+    }
+    return PyUnicode_CheckExact(key) || PyLong_CheckExact(key) ||
+           PyBytes_CheckExact(key) || PyBool_Check(key) || PyFloat_CheckExact(key) ||
+           PyFunction_Check(key) || key == Py_None;
+}
+
 /* ---- code ---- */
 
 /* Is `value` the line that 3.13+ has a class body store in __firstlineno__? */

@@ -1,6 +1,7 @@
 /* same.h -- is it the same? Comparisons that never run Python code of the user.
  * Owns:     nothing.
- * Provides: rs_same_text, rs_same_literal, rs_same_code.
+ * Provides: rs_same_text, rs_same_literal, rs_is_atom, rs_same_value, rs_is_plain_key,
+ *           rs_same_code.
  * Depends:  compat.h, the module `opcode` for the numbers of instructions.
  * Threads:  the GIL is held.
  * Invariants:
@@ -21,6 +22,13 @@ int rs_same_literal(PyObject *a, PyObject *b);
 
 /* 1 if `op` is an immutable atom or a tuple or frozenset of such: without identity. */
 int rs_is_atom(PyObject *op);
+
+/* 1 if they are the same object, or equal atoms: nobody can tell them apart. NULL is only
+ * NULL. */
+int rs_same_value(PyObject *a, PyObject *b);
+
+/* 1 if looking for `key` in a dict is certain to call no Python code of its own. */
+int rs_is_plain_key(PyObject *key);
 
 typedef enum { RS_CODE_DIFFERS, RS_CODE_MOVED, RS_CODE_SAME } rs_code_relation;
 

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "codes.h"
 #include "heap.h"
+#include "history.h"
 #include "hotfix.h"
 #include "imports.h"
 #include "leaks.h"
@@ -85,6 +86,10 @@ rs_session_close(rs_session *s)
     Py_CLEAR(s->leftovers);
     Py_CLEAR(s->gc_threshold);
     Py_CLEAR(s->update);
+    Py_CLEAR(s->label);
+    Py_CLEAR(s->digest);
+    Py_CLEAR(s->undoes);
+    rs_history_drop(s);
 }
 
 void
@@ -165,6 +170,7 @@ rs_session_new(PyObject *engine, rs_state *st)
     s->engine = Py_NewRef(engine);
     s->thread = PyThread_get_thread_ident();
     s->journal.fail_after = st->fail_after;
+    s->journal.keeps = st->history.limit > 0;
     s->first_imports = PyList_New(0);
     s->caches = PyList_New(0);
     s->abcs = PyList_New(0);
@@ -211,7 +217,8 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
         n += s->units[i].scratch == op;
         n += s->units[i].scratch_module == op;
     }
-    return n + rs_imports_holds(s, op) + rs_heap_holds(s, op) + rs_leaks_holds(s, op);
+    n += rs_imports_holds(s, op) + rs_heap_holds(s, op) + rs_leaks_holds(s, op);
+    return n + rs_history_holds(s->st, op);
 }
 
 int

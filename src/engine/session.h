@@ -19,6 +19,8 @@
 #include "journal.h"
 #include "state.h"
 
+typedef enum { RS_UPDATE_RELOAD, RS_UPDATE_HOTFIX, RS_UPDATE_UNDO } rs_update_kind;
+
 typedef enum { RS_UNIT_WAITING, RS_UNIT_RUNNING, RS_UNIT_DONE } rs_unit_phase;
 
 /* What happens to data whose source changed. */
@@ -83,6 +85,14 @@ struct rs_session {
     rs_state *st;     /* borrowed; the module outlives every session */
     PyObject *engine; /* the engine module, keeps st alive */
     rs_stage stage;
+    rs_update_kind kind;
+    PyObject *label;           /* name of the update; history.c names reloads */
+    PyObject *digest;          /* of its sources, 64 hexadecimal digits; the same */
+    struct rs_entry *undoes;   /* an undo: of what. Owned */
+    int only_code, keep;       /* undo.h */
+    int partly;                /* undo.c: something that the update did stays */
+    struct rs_entry **dropped; /* of the history, by this update. Owned */
+    Py_ssize_t n_dropped;
     rs_session *next;     /* borrowed: of st->prepared */
     int active;           /* preparing: hooks redirect; later they only forward */
     unsigned long thread; /* identifier of the preparing thread */
@@ -134,7 +144,7 @@ struct rs_session {
     rs_pair *pairs;  /* match.c, in order of discovery */
     Py_ssize_t n_pairs, pairs_room;
     PyObject *caches; /* list: lru_caches to empty right after the commit */
-    PyObject *abcs;   /* list of (live, donor) whose registrations are joined */
+    PyObject *abcs; /* list of (class, what was registered with it after the commit) */
     rs_journal journal;
 
     int hooks_ran;       /* user code ran between plan and commit (hooks.c) */
@@ -179,7 +189,7 @@ int rs_session_pair(rs_session *s, rs_pair_kind kind, rs_unit *u, PyObject *qual
                     PyObject *live, PyObject *donor);
 void rs_pairs_clear(rs_session *s);
 
-/* How many strong references the session itself has to `op`. */
+/* How many strong references the session itself and the history have to `op`. */
 Py_ssize_t rs_session_holds(const rs_session *s, PyObject *op);
 /* The same in two parts, for those who ask for many objects: what look-ups tell, and each
  * reference of pairs and journal. */

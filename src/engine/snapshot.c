@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attribute.h"
 #include "heap.h"
 #include "idmap.h"
 
@@ -75,54 +76,13 @@ rs_snapshot_take(rs_snapshot *snap, rs_state *st, PyObject *object, Py_ssize_t *
     return 1;
 }
 
-/* What the class of an instance has under `name`; borrowed or NULL. */
-static PyObject *
-class_attribute(PyTypeObject *type, PyObject *name)
-{
-    PyObject *mro = type->tp_mro;
-    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
-        PyObject *dict = PyType_GetDict(RS_TYPE(PyTuple_GET_ITEM(mro, i)));
-        PyObject *value = dict != NULL ? PyDict_GetItemWithError(dict, name) : NULL;
-        Py_XDECREF(dict); /* the class keeps it */
-        if (value != NULL || PyErr_Occurred()) {
-            return value;
-        }
-    }
-    return NULL;
-}
-
-int
-rs_snapshot_read(PyObject *object, PyObject *name, PyObject **value)
-{
-    PyObject *of_class = class_attribute(Py_TYPE(object), name);
-    *value = NULL;
-    if (of_class == NULL && PyErr_Occurred()) {
-        return -1;
-    }
-    if (of_class != NULL && !Py_IS_TYPE(of_class, &PyMemberDescr_Type) &&
-        (Py_TYPE(of_class)->tp_descr_get != NULL ||
-         Py_TYPE(of_class)->tp_descr_set != NULL)) {
-        return 0;
-    }
-    *value = PyObject_GenericGetAttr(object, name);
-    if (*value == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
-            return -1;
-        }
-        PyErr_Clear();
-    } else if (*value == of_class) {
-        Py_CLEAR(*value);
-    }
-    return 1;
-}
-
 int
 rs_snapshot_take_attribute(rs_snapshot *snap, PyObject *object, PyObject *name)
 {
     int result;
     memset(snap, 0, sizeof(*snap));
     snap->kind = RS_SNAPSHOT_ATTRIBUTE;
-    result = rs_snapshot_read(object, name, &snap->held);
+    result = rs_attribute_read(object, name, &snap->held);
     if (result == 1) {
         snap->object = Py_NewRef(object);
         snap->name = Py_NewRef(name);
@@ -208,7 +168,7 @@ static int
 compare_attribute(rs_snapshot *snap)
 {
     PyObject *value;
-    int result = rs_snapshot_read(snap->object, snap->name, &value);
+    int result = rs_attribute_read(snap->object, snap->name, &value);
     if (result == 1) {
         result = value != snap->held;
         if (result == 1) {
@@ -378,7 +338,7 @@ static int
 restore_attribute(const rs_snapshot *snap, rs_made_test made, void *arg)
 {
     PyObject *value;
-    int result = rs_snapshot_read(snap->object, snap->name, &value);
+    int result = rs_attribute_read(snap->object, snap->name, &value);
     if (result != 1) {
         return result;
     }
@@ -387,7 +347,7 @@ restore_attribute(const rs_snapshot *snap, rs_made_test made, void *arg)
     } else if (value != snap->after[0] ||
                (made != NULL && (value == NULL || made(value, arg) == RS_MADE_NOT))) {
         result = 0;
-    } else if (PyObject_GenericSetAttr(snap->object, snap->name, snap->held) < 0) {
+    } else if (rs_attribute_write(snap->object, snap->name, snap->held) < 0) {
         result = -1;
     }
     Py_XDECREF(value);

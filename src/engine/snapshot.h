@@ -41,10 +41,6 @@ int rs_snapshot_take(rs_snapshot *snap, rs_state *st, PyObject *object,
  * slot): 1, else 0, or -1. snap->held is NULL where only the class has it or nothing. */
 int rs_snapshot_take_attribute(rs_snapshot *snap, PyObject *object, PyObject *name);
 
-/* Reads an attribute like that: 1 and *value (new reference, NULL: the instance has none of
- * its own); 0 if reading would run code; -1. */
-int rs_snapshot_read(PyObject *object, PyObject *name, PyObject **value);
-
 /* 1 if the contents are not what they were (and are now remembered), 0, or -1. */
 int rs_snapshot_compare(rs_snapshot *snap, rs_state *st);
 

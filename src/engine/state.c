@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include "history.h"
 #include "session.h"
 #include "sysmodules.h"
 
@@ -49,7 +50,13 @@ make_errors(rs_state *st)
         "Interrupts a module body whose time is over; no Exception, so that a body's "
         "'except Exception' does not stop it.",
         PyExc_BaseException, NULL);
-    if (st->PrepareError == NULL || st->RefusedError == NULL) {
+    st->ConflictError = PyErr_NewExceptionWithDoc(
+        "resoul.ConflictError",
+        "An update can't be undone without losing what came after it.\n\n"
+        "conflicts: list of Conflict, all that was found. Nothing was undone.",
+        st->UpdateError, NULL);
+    if (st->PrepareError == NULL || st->RefusedError == NULL ||
+        st->ConflictError == NULL) {
         return -1;
     }
     return st->PrepareTimeout == NULL ? -1 : 0;
@@ -129,6 +136,21 @@ make_lagging(void)
                        4);
 }
 
+static PyObject *
+make_conflict(void)
+{
+    PyStructSequence_Field fields[] = {
+        {"module", "name of the module, or ''"},
+        {"qualname", "qualified name of the object inside the module, or ''"},
+        {"what", "what of it is not as the update left it"},
+        {"by", "id of the later update that changed it; '': the program did"},
+        {NULL, NULL},
+    };
+    return make_record("resoul.Conflict",
+                       "A place that doesn't hold any more what an update put there.",
+                       fields, 4);
+}
+
 static int
 make_records(rs_state *st)
 {
@@ -136,6 +158,10 @@ make_records(rs_state *st)
     st->Change = make_change();
     st->Notice = make_notice();
     st->Lagging = make_lagging();
+    st->Conflict = make_conflict();
+    if (st->Conflict == NULL) {
+        return -1;
+    }
     if (st->Reason == NULL || st->Change == NULL || st->Notice == NULL) {
         return -1;
     }
@@ -215,6 +241,7 @@ rs_state_init(rs_state *st)
 {
     st->own_version = UINT32_MAX;
     st->fail_after = -1;
+    st->history.limit = 10;
     st->lock = PyThread_allocate_lock();
     if (st->lock == NULL) {
         PyErr_NoMemory();
@@ -247,6 +274,9 @@ rs_state_traverse(rs_state *st, visitproc visit, void *arg)
     Py_VISIT(st->Change);
     Py_VISIT(st->Notice);
     Py_VISIT(st->Lagging);
+    Py_VISIT(st->Conflict);
+    Py_VISIT(st->ConflictError);
+    Py_VISIT(st->Entry_Type);
     Py_VISIT(st->Session_Type);
     Py_VISIT(st->Prepared_Type);
     Py_VISIT(st->SysModules_Type);
@@ -280,6 +310,7 @@ rs_state_clear(rs_state *st)
 #define RS_NAME_CLEAR(name) Py_CLEAR(st->names.name);
     RS_NAMES(RS_NAME_CLEAR)
 #undef RS_NAME_CLEAR
+    rs_history_clear(st);
     Py_CLEAR(st->UpdateError);
     Py_CLEAR(st->PrepareError);
     Py_CLEAR(st->RefusedError);
@@ -288,6 +319,9 @@ rs_state_clear(rs_state *st)
     Py_CLEAR(st->Change);
     Py_CLEAR(st->Notice);
     Py_CLEAR(st->Lagging);
+    Py_CLEAR(st->Conflict);
+    Py_CLEAR(st->ConflictError);
+    Py_CLEAR(st->Entry_Type);
     Py_CLEAR(st->Session_Type);
     Py_CLEAR(st->Prepared_Type);
     Py_CLEAR(st->SysModules_Type);

@@ -11,6 +11,7 @@
 #define RS_STATE_H
 
 #include "compat.h"
+#include "tally.h"
 
 /* Strings that the engine looks up; st->names.__wrapped__ and so on. */
 #define RS_NAMES(X)                \
@@ -86,6 +87,7 @@
     X(registry)                    \
     X(dispatch_cache)              \
     X(data)                        \
+    X(maxlen)                      \
     X(modules)                     \
     X(mro)                         \
     X(get)                         \
@@ -98,6 +100,14 @@ typedef struct {
 } rs_names;
 
 typedef struct rs_session rs_session;
+struct rs_entry; /* history.h */
+
+typedef struct {
+    struct rs_entry **entries; /* oldest first */
+    Py_ssize_t used, room;
+    Py_ssize_t limit; /* so many are kept */
+    rs_tally tally;   /* references of those entries that are counted */
+} rs_history;
 
 typedef struct {
     rs_names names;
@@ -106,10 +116,13 @@ typedef struct {
     PyObject *PrepareError;
     PyObject *RefusedError;
     PyObject *PrepareTimeout; /* raised by the watchdog; never leaves the engine */
-    PyObject *Reason;         /* struct sequences: Reason, Change, Notice, Lagging */
+    PyObject *Reason; /* struct sequences: Reason, Change, Notice, Lagging, Conflict */
     PyObject *Change;
     PyObject *Notice;
     PyObject *Lagging;
+    PyObject *Conflict;
+    PyObject *ConflictError;
+    PyObject *Entry_Type;      /* history.c */
     PyObject *Session_Type;    /* session.c: keeps hooks valid after an update */
     PyObject *Prepared_Type;   /* prepared.c */
     PyObject *SysModules_Type; /* sysmodules.c */
@@ -150,6 +163,7 @@ typedef struct {
         *excluded;    /* recorder.c: tuple of folders whose modules are not recorded */
     PyObject *broken; /* what went wrong when an update could not be taken back: from
                             then on every update is refused; NULL: nothing did */
+    rs_history history;    /* history.h */
     PyObject *leftovers;   /* list of (weakref live, weakref donor): rule 11 */
     Py_ssize_t fail_after; /* tests: which operation of a commit fails; -1: none */
     uint32_t own_version; /* the next function version that the engine hands out itself,

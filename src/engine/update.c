@@ -1,24 +1,15 @@
 #include "update.h"
 
-#include "caches.h"
 #include "class.h"
 #include "clock.h"
-#include "codes.h"
 #include "effects.h"
-#include "frames.h"
 #include "heap.h"
 #include "hooks.h"
 #include "hotfix.h"
-#include "imports.h"
-#include "leaks.h"
 #include "lock.h"
-#include "monitoring.h"
-#include "pending.h"
 #include "plan.h"
 #include "prepare.h"
-#include "redirect.h"
-#include "same.h"
-#include "source.h"
+#include "settle.h"
 #include "still.h"
 
 /* How often a plan is made anew because the program changed what it was made on. */
@@ -188,6 +179,12 @@ refuse_bases(rs_session *s)
     return -1;
 }
 
+static int
+plan_again(rs_session *s)
+{
+    return s->kind == RS_UPDATE_UNDO ? rs_undo_plan(s) : rs_plan_make(s);
+}
+
 /* The commit follows on the plan without a break; where hooks ran in between, or the
  * program changed what was planned on, on another plan. */
 static int
@@ -196,7 +193,7 @@ commit(rs_session *s)
     for (int i = 0; i < MAX_PLANS; i++) {
         int again = i > 0 || s->hooks_ran;
         s->overtaken |= again;
-        if (again && rs_plan_make(s) < 0) {
+        if (again && plan_again(s) < 0) {
             return -1;
         }
         if (!rs_journal_validate(&s->journal)) {
@@ -224,135 +221,6 @@ plan(rs_session *s)
 }
 
 /* ---- after the commit ---- */
-
-/* Tracebacks and inspect.getsource() read the new text. linecache's own check goes by size
- * and time, which two saves within a second may share. */
-static int
-refresh_linecache(rs_session *s)
-{
-    PyObject *name = PyUnicode_FromString("linecache");
-    PyObject *linecache = name != NULL ? PyImport_GetModule(name) : NULL;
-    PyObject *cache = linecache != NULL ? PyObject_GetAttrString(linecache, "cache")
-                                        : NULL;
-    Py_XDECREF(name);
-    Py_XDECREF(linecache);
-    for (Py_ssize_t i = 0; cache != NULL && s->hot == NULL && i < s->n_units; i++) {
-        PyObject *done = PyObject_CallMethod(cache, "pop", "OO", s->units[i].filename,
-                                             Py_None);
-        if (done == NULL) {
-            Py_DECREF(cache);
-            return -1;
-        }
-        Py_DECREF(done);
-    }
-    Py_XDECREF(cache);
-    return PyErr_Occurred() ? -1 : 0;
-}
-
-static rs_unit *
-unit_of_code(const rs_session *s, PyObject *code)
-{
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        if (rs_same_text(s->units[i].filename, RS_CODE(code)->co_filename)) {
-            return &s->units[i];
-        }
-    }
-    return NULL;
-}
-
-/* Old code -> (module, qualname), of functions whose code is really other code now. */
-static int
-find_lagging(rs_session *s)
-{
-    int result = -1;
-    rs_idmap codes = {0};
-    Py_ssize_t pos = 0;
-    PyObject *old_code, *new_code;
-    while (rs_idmap_next(&s->old_codes, &pos, &old_code, &new_code)) {
-        rs_unit *u;
-        PyObject *label;
-        const rs_code_note *note = rs_codes_note(s, old_code);
-        int relation;
-        if (!PyCode_Check(old_code) || !PyCode_Check(new_code)) {
-            continue;
-        }
-        relation = note != NULL && note->new_code == new_code
-                       ? note->relation
-                       : rs_same_code(old_code, new_code);
-        if (relation < 0) {
-            goto done;
-        }
-        if (relation != RS_CODE_DIFFERS) {
-            continue;
-        }
-        u = unit_of_code(s, new_code);
-        label = Py_BuildValue("(OO)",
-                              u != NULL ? u->name : RS_CODE(old_code)->co_filename,
-                              RS_CODE(old_code)->co_qualname);
-        if (label == NULL || rs_idmap_set(&codes, old_code, label) < 0) {
-            Py_XDECREF(label);
-            goto done;
-        }
-        Py_DECREF(label);
-    }
-    result = codes.used != 0 ? rs_frames_lagging(s, &codes) : 0;
-done:
-    rs_idmap_clear(&codes);
-    return result;
-}
-
-/* Frames that go on in a scratch namespace see what lives, and hold no donors. */
-static int
-fill_borrowed(rs_session *s)
-{
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        Py_ssize_t pos = 0;
-        PyObject *name, *value, *scratch = s->units[i].scratch;
-        while (s->units[i].borrowed && PyDict_Next(scratch, &pos, &name, &value)) {
-            PyObject *live = rs_session_live(s, value);
-            if (live != value && PyDict_SetItem(scratch, name, live) < 0) {
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
-typedef int (*step)(rs_session *);
-
-/* They can fail only for want of memory, or because a cache's value raised while it was
- * dropped: the update stands, and says so. */
-static void
-take_steps(rs_session *s, const step *steps, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (steps[i](s) < 0) {
-            PyErr_WriteUnraisable(s->update);
-        }
-    }
-}
-
-/* What has to be done once the new contents live. */
-static void
-settle(rs_session *s)
-{
-    static const step steps[] = {
-        rs_caches_empty, rs_class_join_abcs, rs_monitoring_move,  refresh_linecache,
-        find_lagging,    rs_frames_bury,     rs_frames_bury_left, fill_borrowed};
-    take_steps(s, steps, Py_ARRAY_LENGTH(steps));
-    rs_heap_end(s); /* what follows is the program's own code */
-}
-
-/* What has to be done once nothing can put the old contents back. */
-static void
-remember(rs_session *s)
-{
-    static const step steps[] = {rs_hot_settle, rs_leftovers_remember,
-                                 rs_source_remember, rs_pending_remember,
-                                 rs_still_committed};
-    take_steps(s, steps, Py_ARRAY_LENGTH(steps));
-    rs_leaks_forget(s);
-}
 
 static void
 describe_hook_error(rs_session *s)
@@ -430,7 +298,7 @@ rs_update_finish(rs_session *s)
         return fail(s);
     }
     s->stage = RS_STAGE_COMMITTED;
-    settle(s);
+    rs_settle(s);
     if (rs_effects_run(s) < 0 || fill_update(s) < 0) {
         undo(s);
         return fail(s);
@@ -440,7 +308,7 @@ rs_update_finish(rs_session *s)
         undo(s);
         return fail(s);
     }
-    remember(s);
+    rs_settle_remember(s);
     return 0;
 }
 
@@ -486,6 +354,58 @@ rs_update_leave(rs_session *s)
     rs_lock_release(s->st);
     rs_session_close(s);
     PyErr_SetRaisedException(pending);
+}
+
+/* ---- undo ---- */
+
+/* What the program does about new code is no reason against the old one. */
+static int
+tell_hook_error(rs_session *s)
+{
+    PyObject *error = PyErr_GetRaisedException();
+    int result = rs_notice(s, "RSL702", NULL, s->st->names.__after_reload__, 0,
+                           "an __after_reload__ hook raised %s: %S",
+                           Py_TYPE(error)->tp_name, error);
+    Py_DECREF(error);
+    return result;
+}
+
+static int
+undo_update(rs_session *s, const rs_undo_options *options)
+{
+    int64_t start = rs_clock_ns();
+    if (check_interpreter(s) < 0 || rs_undo_open(s, options) < 0 ||
+        rs_undo_plan(s) < 0 || commit(s) < 0) {
+        return fail(s);
+    }
+    s->plan_ns = rs_clock_ns() - start - s->pause_ns;
+    s->stage = RS_STAGE_COMMITTED;
+    rs_settle(s);
+    if (rs_hooks_after(s) < 0 && tell_hook_error(s) < 0) {
+        PyErr_WriteUnraisable(s->update);
+    }
+    if (fill_update(s) < 0) {
+        PyErr_WriteUnraisable(s->update);
+    }
+    rs_settle_remember(s);
+    return 0;
+}
+
+PyObject *
+rs_update_undo(PyObject *engine, rs_state *st, const rs_undo_options *options)
+{
+    int result;
+    rs_session *s = rs_session_new(engine, st);
+    if (s == NULL || rs_lock_acquire(st) < 0) {
+        Py_XDECREF(s);
+        return NULL;
+    }
+    s->update = Py_NewRef(options->update);
+    rs_update_enter(s);
+    result = undo_update(s, options);
+    rs_update_leave(s);
+    rs_session_finish(s);
+    return result == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 PyObject *

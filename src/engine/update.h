@@ -1,6 +1,6 @@
 /* update.h -- one update from beginning to end.
  * Owns:     nothing that outlives a call.
- * Provides: rs_update_reload; for prepared.h its parts.
+ * Provides: rs_update_reload, rs_update_undo; for prepared.h its parts.
  * Depends:  every other part: this is where the data flows from one to the next.
  * Threads:  any thread may call; one update at a time.
  * Invariants:
@@ -12,6 +12,7 @@
 #define RS_UPDATE_H
 
 #include "session.h"
+#include "undo.h"
 
 typedef struct {
     PyObject *modules; /* iterable of names and module objects */
@@ -29,6 +30,10 @@ typedef struct {
 /* None, or NULL with an exception. */
 PyObject *rs_update_reload(PyObject *engine, rs_state *st,
                            const rs_update_options *options);
+
+/* Takes an update of the history back. The same. */
+PyObject *rs_update_undo(PyObject *engine, rs_state *st,
+                         const rs_undo_options *options);
 
 /* A new session, without the lock; NULL with an exception. */
 rs_session *rs_update_new(PyObject *engine, rs_state *st,

@@ -5,16 +5,9 @@
 #include <string.h>
 
 #include "heap.h"
+#include "same.h"
 
 #define CAPSULE "resoul._engine.writes"
-
-/* Keys that can be looked up without running code of theirs. */
-static int
-is_plain_key(PyObject *key)
-{
-    return PyUnicode_CheckExact(key) || PyLong_CheckExact(key) ||
-           PyBytes_CheckExact(key) || PyFunction_Check(key);
-}
 
 /* ---- recording ---------------------------------------------------------------------- */
 
@@ -74,7 +67,7 @@ record_key(rs_writes *w, rs_watched_dict *d, PyObject *key, PyObject *now)
         !(PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1)) {
         return 0;
     }
-    if (!is_plain_key(key)) {
+    if (!rs_is_plain_key(key)) {
         d->opaque = 1;
         return copy_contents(w, d);
     }
@@ -99,7 +92,7 @@ record_all(rs_writes *w, rs_watched_dict *d, PyObject *contents, int gone)
         return -1;
     }
     while (PyDict_Next(contents, &pos, &key, &value)) {
-        if (!is_plain_key(key)) {
+        if (!rs_is_plain_key(key)) {
             d->opaque = 1;
         } else if (add_write(w, d, key, gone ? value : NULL, gone ? NULL : value) < 0) {
             return -1;
@@ -269,7 +262,8 @@ compare_with_copy(rs_writes *w, rs_watched_dict *d, rs_made_test made, void *arg
     PyObject *copy = d->copy;
     d->copy = NULL; /* restoring the order is not worth what others may have written */
     while (PyDict_Next(d->dict, &pos, &key, &value)) {
-        PyObject *old = is_plain_key(key) ? PyDict_GetItemWithError(copy, key) : value;
+        PyObject *old = rs_is_plain_key(key) ? PyDict_GetItemWithError(copy, key)
+                                             : value;
         int named = !d->named_only ||
                     (PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1);
         if (old != value && named &&
@@ -281,7 +275,7 @@ compare_with_copy(rs_writes *w, rs_watched_dict *d, rs_made_test made, void *arg
     }
     pos = 0;
     while (made == NULL && PyDict_Next(copy, &pos, &key, &value)) {
-        if (is_plain_key(key) && PyDict_GetItemWithError(d->dict, key) == NULL &&
+        if (rs_is_plain_key(key) && PyDict_GetItemWithError(d->dict, key) == NULL &&
             add_write(w, d, key, value, NULL) < 0) {
             Py_DECREF(copy);
             return -1;
@@ -493,6 +487,20 @@ rs_writes_undo(rs_writes *w)
     return undo(w, NULL);
 }
 
+/* The number of what was recorded before a copy, without those to `dict`. */
+static void
+renumber_copies(rs_writes *w, Py_ssize_t dict)
+{
+    for (Py_ssize_t k = 0; k < w->n_dicts; k++) {
+        Py_ssize_t before = 0;
+        for (Py_ssize_t i = 0; w->dicts[k].copy != NULL && i < w->dicts[k].copied_at;
+             i++) {
+            before += w->writes[i].dict == dict;
+        }
+        w->dicts[k].copied_at -= before;
+    }
+}
+
 /* Drops what is known of the dict: releasing may run Python code. */
 static void
 drop_writes(rs_writes *w, Py_ssize_t dict)
@@ -500,6 +508,7 @@ drop_writes(rs_writes *w, Py_ssize_t dict)
     Py_ssize_t kept = 0, n = w->n_writes;
     PyObject *copy = w->dicts[dict].copy;
     w->dicts[dict].copy = NULL;
+    renumber_copies(w, dict);
     for (Py_ssize_t i = 0; i < n; i++) {
         rs_write write = w->writes[i];
         if (write.dict != dict) {

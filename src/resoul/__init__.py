@@ -15,6 +15,8 @@ from resoul import _config, _engine, _policy
 from resoul._config import configure
 from resoul._engine import (
     Change,
+    Conflict,
+    ConflictError,
     Lagging,
     Notice,
     PrepareError,
@@ -23,6 +25,7 @@ from resoul._engine import (
     UpdateError,
 )
 from resoul._hash import source_hash
+from resoul._history import history, undo
 from resoul._hotfix import hotfix
 from resoul._instances import instances
 from resoul._options import Configuration
@@ -34,6 +37,8 @@ from resoul._update import Update
 __all__ = [
     "Change",
     "Configuration",
+    "Conflict",
+    "ConflictError",
     "Lagging",
     "Notice",
     "PrepareError",
@@ -45,11 +50,13 @@ __all__ = [
     "changed",
     "check",
     "configure",
+    "history",
     "hotfix",
     "instances",
     "prepare",
     "reload",
     "source_hash",
+    "undo",
 ]
 
 __version__ = _engine.__version__

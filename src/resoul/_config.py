@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from resoul import _engine
 from resoul._options import (
     UNSET,
     Configuration,
@@ -48,6 +49,7 @@ def configure(
     execute: str | Configured = UNSET,
     strict: bool | Configured = UNSET,
     timeout: float | Configured | None = UNSET,
+    history: int | Configured = UNSET,
 ) -> Configuration:
     """Say which modules may be updated, and how, unless a call says otherwise.
 
@@ -60,6 +62,8 @@ def configure(
     execute  "all" or "changed"
     strict   True: what would be a warning refuses the update
     timeout  seconds that executing the new source may take; None: no limit
+    history  how many updates can be undone; older ones are forgotten, and what they held
+             is freed
 
     What is not given stays as it was said before, here or in the file that the
     environment variable RESOUL_CONFIG names. Returns what holds now; `configure()`
@@ -73,9 +77,16 @@ def configure(
         "execute": execute,
         "strict": strict,
         "timeout": timeout,
+        "history": history,
     }
-    _said.update(check(given))
+    _say(check(given))
     return Configuration(**_said)
+
+
+def _say(options: dict[str, Any]) -> None:
+    _said.update(options)
+    if "history" in options:
+        _engine.keep_history(options["history"])
 
 
 def resolve(
@@ -105,7 +116,7 @@ def read_environment() -> None:
     """
     path = os.environ.get(_VARIABLE)
     if path:
-        _said.update(_read(os.path.abspath(path)))
+        _say(_read(os.path.abspath(path)))
 
 
 def _read(path: str) -> dict[str, Any]:

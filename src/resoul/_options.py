@@ -21,6 +21,7 @@ class Configuration:
     execute  "all" or "changed"
     strict   what would be a warning refuses the update
     timeout  seconds that executing the new source may take; None: no limit
+    history  how many updates can be undone
     """
 
     allow: tuple[str, ...] | None = None
@@ -29,6 +30,7 @@ class Configuration:
     execute: str = "changed"
     strict: bool = False
     timeout: float | None = 10
+    history: int = 10
 
 
 BUILT_IN: Final = Configuration()
@@ -167,6 +169,14 @@ def _timeout(option: str, value: float | None) -> float | None:
     return None if math.isinf(value) else float(value)
 
 
+def _history(option: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{option} must be an int, not {type(value).__name__}")
+    if value < 0:
+        raise ValueError(f"{option}={value!r} must not be negative")
+    return value
+
+
 _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "allow": _allow,
     "deny": _patterns,
@@ -174,4 +184,5 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "execute": _execute,
     "strict": _strict,
     "timeout": _timeout,
+    "history": _history,
 }

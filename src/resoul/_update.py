@@ -3,9 +3,14 @@
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resoul._engine import Change, Lagging, Notice
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from resoul._engine import Entry
 
 # What an update knowingly did not do, or did without effect on what code means.
 _QUIET_ACTIONS = frozenset({"kept", "stays", "moved", "pending"})
@@ -28,9 +33,16 @@ _PLACES_SHOWN = 3
 class Update:
     """One update: what it changed, what it kept and why, and what it cost.
 
-    kind        "reload"
-    state       "preparing", "checked", "prepared", "committed", "abandoned", "failed" or
-                "rehearsed": only a committed one has changed anything
+    kind        "reload" or "undo"
+    state       "preparing", "checked", "prepared", "committed", "undone", "abandoned",
+                "failed" or "rehearsed": only a committed one has changed anything
+    id          name and the beginning of the hash, "weapons@3f9c": the same in every
+                process that made this update. None until it is committed
+    name        the names of the modules
+    hash        SHA-256 of the names of the modules and their new sources, in full
+    time        when it was committed, in UTC
+    undoes      an undo: id of the update that it took back
+    undone_by   id of the undo that took it back, or None
     modules     names of the modules that took part, in the order in which they ran
     changes     list of Change, one for each definition, binding or data name
     warnings    list of Notice
@@ -47,20 +59,34 @@ class Update:
 
     __slots__ = (
         "__weakref__",
+        "_entry",
+        "_time_ns",
         "blocked_ns",
         "changes",
+        "hash",
+        "id",
         "kind",
         "lagging",
         "modules",
+        "name",
         "pause_ns",
         "plan_ns",
         "prepare_ns",
         "state",
+        "undoes",
+        "undone_by",
         "warnings",
     )
 
     kind: str
     state: str
+    id: str | None
+    name: str | None
+    hash: str | None
+    undoes: str | None
+    undone_by: str | None
+    _entry: "Entry | None"
+    _time_ns: int
     modules: tuple[str, ...]
     changes: list[Change]
     warnings: list[Notice]
@@ -73,6 +99,13 @@ class Update:
     def __init__(self, kind: str, modules: Iterable[str] = ()) -> None:
         self.kind = kind
         self.state = "preparing"
+        self.id = None
+        self.name = None
+        self.hash = None
+        self.undoes = None
+        self.undone_by = None
+        self._entry = None
+        self._time_ns = 0
         self.modules = tuple(modules)
         self.changes = []
         self.warnings = []
@@ -91,11 +124,44 @@ class Update:
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
+    @property
+    def time(self) -> "datetime | None":
+        if not self._time_ns:
+            return None
+        from datetime import UTC, datetime  # not before somebody asks
+
+        return datetime.fromtimestamp(self._time_ns / 1e9, UTC)
+
+    def undo(self, *, only: str | None = None, conflicts: str = "refuse") -> "Update":
+        """Put back what the update changed, as an update of its own, and return that.
+
+        only       "code": functions and classes; data stays
+        conflicts  what holds something else by now, because the program or a later
+                   update has changed it. "refuse": then nothing is undone; "keep": it
+                   stays and is listed among the warnings
+
+        Raises
+
+        ConflictError  something was changed since; `conflicts` lists all of it
+        UpdateError    the update is not in the history any more, or was undone
+
+        and then the program is as it was. See docs/undo.md.
+        """
+        from resoul._history import undo_of  # which knows Update
+
+        return undo_of(self, only=only, conflicts=conflicts)
+
     def to_dict(self) -> dict[str, Any]:
         """The same as plain dicts, lists, strings and numbers, ready for JSON."""
         return {
             "kind": self.kind,
             "state": self.state,
+            "id": self.id,
+            "name": self.name,
+            "hash": self.hash,
+            "time": self.time.isoformat() if self.time else None,
+            "undoes": self.undoes,
+            "undone_by": self.undone_by,
             "modules": list(self.modules),
             "changes": [_record(change, _CHANGE_FIELDS) for change in self.changes],
             "warnings": [_record(notice, _NOTICE_FIELDS) for notice in self.warnings],
@@ -135,9 +201,8 @@ def headline(update: Update) -> str:
         counts[change.action] = counts.get(change.action, 0) + 1
     said = ", ".join(f"{count} {action}" for action, count in counts.items())
     state = "" if update.state == "committed" else f" ({update.state})"
-    return (
-        f"{update.kind} of {_names(update.modules)}{state}: {said or 'nothing changed'}"
-    )
+    what = update.undoes or _names(update.modules)
+    return f"{update.kind} of {what}{state}: {said or 'nothing changed'}"
 
 
 def times(update: Update) -> str:

@@ -117,6 +117,7 @@ def test_a_metaclass_with_getattribute(live):
     assert k.f() == "new"
 
 
+@pytest.mark.without_history
 def test_del_methods_of_released_objects_run_after_the_commit(live):
     lib = live.module(
         "lib",
@@ -157,6 +158,7 @@ def test_del_methods_that_misbehave(live, act, monkeypatch):
     assert m.g() == "newer"
 
 
+@pytest.mark.without_history
 def test_weakref_callbacks_that_misbehave(live, monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", lambda args: None)
     m = live.module(

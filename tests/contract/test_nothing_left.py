@@ -42,6 +42,7 @@ def test_donors_are_gone_without_a_collection(live):
         gc.enable()
 
 
+@pytest.mark.without_history
 def test_weakly_referenced_old_values_die(live):
     source = "class V: pass\nX = V()\ndef f(x=V()): return x\n"
     m = live.module("m", source)
@@ -52,6 +53,7 @@ def test_weakly_referenced_old_values_die(live):
     assert default() is None
 
 
+@pytest.mark.without_history
 def test_old_code_dies(live):
     m = live.module("m", "def f():\n    def g(): return 'old'\n    return g\n")
     code = weakref.ref(m.f.__code__)
@@ -139,6 +141,7 @@ def test_threads(live):
     assert threading.enumerate() == before
 
 
+@pytest.mark.without_history
 def test_an_old_update_object_holds_no_donor_and_no_old_value(live):
     tail = "class V: pass\nOLD = V()\n"
     m = live.module("m", rich(0) + tail)
@@ -310,6 +313,7 @@ def test_resoul_itself_adds_nothing_to_a_process_that_only_imports_it(program):
     assert out == "True\n"
 
 
+@pytest.mark.without_history
 def test_reference_counts_of_shared_objects(live):
     """Singletons and shared objects of the program are held as often as before."""
     sentinel = object()

@@ -363,6 +363,7 @@ lib.BY_INSTANCE[K()] = 1
 """
 
 
+@pytest.mark.without_history
 def test_everything_that_another_module_can_hold(live):
     lib = live.module(
         "lib",

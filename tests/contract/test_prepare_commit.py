@@ -391,6 +391,7 @@ def test_what_was_made_dies(live):
         assert ref() is None
 
 
+@pytest.mark.without_history
 def test_memory_does_not_grow(m):
     def cycle():
         resoul.prepare("m").abandon()

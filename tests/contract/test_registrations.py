@@ -131,6 +131,7 @@ def test_the_order_of_dicts_and_lists_is_kept(live):
     assert ["first", (m.K, 1), m.f, weakref.ref(m.f)] == lib.L
 
 
+@pytest.mark.without_history
 def test_the_callback_of_a_reference_stays(live):
     lib = live.module("lib", "R, DIED = [], []\n")
     source = "import lib, weakref\ndef f(): pass\n"

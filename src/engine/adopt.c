@@ -1,0 +1,176 @@
+#include "adopt.h"
+
+#include "attribute.h"
+#include "contents.h"
+#include "op.h"
+#include "same.h"
+
+/* Is `now` what was written, or what lives instead of that? */
+static int
+is_written(const rs_session *s, const void *written, PyObject *now)
+{
+    return now == written ||
+           (written != NULL && now != NULL && rs_idmap_get(&s->map, written) == now);
+}
+
+/* ---- keys of dicts ---- */
+
+static int
+is_last(const rs_writes *w, Py_ssize_t i)
+{
+    for (Py_ssize_t k = i + 1; k < w->n_writes; k++) {
+        if (w->writes[k].dict == w->writes[i].dict &&
+            rs_same_value(w->writes[k].key, w->writes[i].key)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int
+adopt_write(rs_session *s, const rs_writes *w, Py_ssize_t i, rs_when when)
+{
+    const rs_write *write = &w->writes[i];
+    const rs_watched_dict *d = &w->dicts[write->dict];
+    PyObject *own = write->key, *follower = NULL;
+    PyObject *now = PyDict_GetItemWithError(d->dict, write->key);
+    Py_ssize_t known = s->journal.used;
+    int result;
+    if (now == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    if (d->copy != NULL && write->old != NULL) {
+        follower = rs_dict_follower(d->copy, write->key, &own);
+    }
+    result = d->type != NULL ? rs_journal_adopt_type(&s->journal, d->type, own,
+                                                     write->old, now, follower, when)
+                             : rs_journal_adopt_dict(&s->journal, d->dict, own,
+                                                     write->old, now, follower, when);
+    if (result == 0 && (when == RS_LATER || s->journal.used > known) && is_last(w, i) &&
+        !is_written(s, write->now, now)) {
+        rs_journal_adopt_lost(&s->journal);
+    }
+    return result;
+}
+
+/* Keys were written that nobody may look for: what the dict held at first. */
+static PyObject *
+first_contents(const rs_writes *w, const rs_watched_dict *d)
+{
+    PyObject *held = PyDict_Copy(d->copy);
+    for (Py_ssize_t i = d->copied_at - 1; held != NULL && i >= 0; i--) {
+        const rs_write *write = &w->writes[i];
+        int result = 0;
+        if (&w->dicts[write->dict] != d) {
+            continue;
+        }
+        if (write->old != NULL) {
+            result = PyDict_SetItem(held, write->key, write->old);
+        } else if (PyDict_Contains(held, write->key) == 1) {
+            result = PyDict_DelItem(held, write->key);
+        }
+        if (result < 0) {
+            Py_CLEAR(held);
+        }
+    }
+    return held;
+}
+
+static int
+is_opaque(const rs_watched_dict *d)
+{
+    return d->opaque && d->copy != NULL && d->type == NULL && d->order == NULL;
+}
+
+int
+rs_adopt_writes(rs_session *s, const rs_writes *w, rs_when when)
+{
+    for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
+        const rs_watched_dict *d = &w->dicts[i];
+        PyObject *held;
+        int result;
+        if (!is_opaque(d)) {
+            continue;
+        }
+        held = first_contents(w, d);
+        result = held != NULL ? rs_journal_adopt_body(&s->journal, d->dict, held, when)
+                              : -1;
+        Py_XDECREF(held);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    /* the first write of a key says what it held, the last one what it holds */
+    for (Py_ssize_t n = 0; n < w->n_writes; n++) {
+        Py_ssize_t i = when == RS_EARLIER ? w->n_writes - 1 - n : n;
+        if (!is_opaque(&w->dicts[w->writes[i].dict]) &&
+            adopt_write(s, w, i, when) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- other containers, attributes ---- */
+
+static int
+adopt_attribute(rs_session *s, const rs_snapshot *snap, rs_when when)
+{
+    Py_ssize_t known = s->journal.used;
+    PyObject *now;
+    int result = rs_attribute_read(snap->object, snap->name, &now);
+    if (result != 1) {
+        return result;
+    }
+    result = rs_journal_adopt_attribute(&s->journal, snap->object, snap->name,
+                                        snap->held, now, when);
+    if (result == 0 && (when == RS_LATER || s->journal.used > known) &&
+        !is_written(s, snap->after[0], now)) {
+        rs_journal_adopt_lost(&s->journal);
+    }
+    Py_XDECREF(now);
+    return result;
+}
+
+/* 1 if the container still holds what it was left with, 0, -1. */
+static int
+is_as_left(const rs_session *s, const rs_snapshot *snap)
+{
+    PyObject *items, *now;
+    int result;
+    if (snap->kind == RS_SNAPSHOT_BYTES) {
+        return 1; /* nobody knows what it was left with */
+    }
+    now = rs_contents_of(snap->object);
+    items = now != NULL ? PySequence_List(now) : NULL; /* exact: no user code */
+    Py_XDECREF(now);
+    if (items == NULL) {
+        return -1;
+    }
+    result = PyList_GET_SIZE(items) == snap->n_after;
+    for (Py_ssize_t i = 0;
+         result == 1 && snap->kind != RS_SNAPSHOT_SET && i < snap->n_after; i++) {
+        result = is_written(s, snap->after[i], PyList_GET_ITEM(items, i));
+    }
+    Py_DECREF(items);
+    return result;
+}
+
+int
+rs_adopt_snapshot(rs_session *s, const rs_snapshot *snap, rs_when when)
+{
+    Py_ssize_t known = s->journal.used;
+    int result;
+    if (snap->kind == RS_SNAPSHOT_ATTRIBUTE) {
+        return adopt_attribute(s, snap, when);
+    }
+    result = rs_journal_adopt_body(&s->journal, snap->object, snap->held, when);
+    if (result == 0 && (when == RS_LATER || s->journal.used > known)) {
+        result = is_as_left(s, snap);
+        if (result == 0) {
+            rs_journal_adopt_lost(&s->journal);
+        }
+        result = result < 0 ? -1 : 0;
+    }
+    return result;
+}

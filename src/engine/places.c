@@ -1,0 +1,302 @@
+#include "places.h"
+
+#include "same.h"
+
+/* ---- who has that dict? ---- */
+
+/* The class among those that the update touched whose namespace it is, or NULL. */
+static PyObject *
+class_of_dict(const rs_entry *entry, const PyObject *dict)
+{
+    Py_ssize_t pos = 0;
+    PyObject *type;
+    while (rs_idmap_next(&entry->journal.touched, &pos, &type, NULL)) {
+        PyObject *own = PyType_GetDict(RS_TYPE(type));
+        Py_XDECREF(own); /* the class keeps it */
+        if (own == dict) {
+            return type;
+        }
+    }
+    return NULL;
+}
+
+static int
+is_module_dict(const rs_entry *entry, PyObject *dict)
+{
+    for (Py_ssize_t i = 0; i < entry->n_modules; i++) {
+        if (PyModule_GetDict(entry->modules[i].module) == dict) {
+            return 1;
+        }
+    }
+    return PyDict_GetItemString(dict, "__spec__") != NULL &&
+           PyDict_GetItemString(dict, "__name__") != NULL;
+}
+
+static PyObject *
+text_of(PyObject *value)
+{
+    return value != NULL && PyUnicode_Check(value) ? Py_NewRef(value)
+                                                   : PyUnicode_FromString("");
+}
+
+/* The name under which `dict` has `value`, or NULL. */
+static PyObject *
+name_in(PyObject *dict, const PyObject *value)
+{
+    PyObject *name, *found;
+    Py_ssize_t pos = 0;
+    while (PyDict_Next(dict, &pos, &name, &found)) {
+        if (found == value && PyUnicode_Check(name)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* ---- names ---- */
+
+static int
+set_names(rs_place *place, PyObject *module, PyObject *qualname)
+{
+    place->module = module;
+    place->qualname = qualname;
+    return module != NULL && qualname != NULL ? 0 : -1;
+}
+
+static PyObject *
+module_of_type(PyObject *type)
+{
+    PyObject *dict = PyType_GetDict(RS_TYPE(type)), *module;
+    module = text_of(PyDict_GetItemString(dict, "__module__"));
+    Py_DECREF(dict);
+    return module;
+}
+
+static PyObject *
+qualname_of_type(PyObject *type)
+{
+    return (RS_TYPE(type)->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0
+               ? Py_NewRef(RS_HEAPTYPE(type)->ht_qualname)
+               : PyUnicode_FromString(RS_TYPE(type)->tp_name);
+}
+
+/* "Gun", or "Gun.fire". */
+static int
+name_in_type(rs_place *place, PyObject *type, PyObject *key)
+{
+    PyObject *qualname = qualname_of_type(type);
+    if (qualname != NULL && key != NULL) {
+        Py_SETREF(qualname, PyUnicode_FromFormat("%U.%U", qualname, key));
+    }
+    return set_names(place, module_of_type(type), qualname);
+}
+
+/* A container that data is in: by the first name that leads to it. */
+static int
+name_container(const rs_entry *entry, rs_place *place, PyObject *container,
+               PyObject *key)
+{
+    PyObject *module = NULL, *name = NULL, *qualname;
+    for (Py_ssize_t i = 0; name == NULL && i < entry->n_modules; i++) {
+        module = entry->modules[i].name;
+        name = name_in(PyModule_GetDict(entry->modules[i].module), container);
+    }
+    if (name == NULL) {
+        module = NULL;
+        qualname = PyUnicode_FromString("");
+    } else if (key != NULL && rs_is_atom(key)) {
+        qualname = PyUnicode_FromFormat("%U[%R]", name, key);
+    } else {
+        qualname = Py_NewRef(name);
+    }
+    return set_names(place, text_of(module), qualname);
+}
+
+static const char *
+kind_of_value(const rs_op *op)
+{
+    PyObject *value = op->seen != NULL ? op->seen : op->value;
+    if (value == NULL) {
+        return "data";
+    }
+    if (PyFunction_Check(value)) {
+        return "function";
+    }
+    if (PyModule_Check(value)) {
+        return "module";
+    }
+    return PyType_Check(value) ? "class" : "data";
+}
+
+static int
+is_dunder(PyObject *key)
+{
+    Py_ssize_t n = PyUnicode_GET_LENGTH(key);
+    return n > 4 && PyUnicode_READ_CHAR(key, 0) == '_' &&
+           PyUnicode_READ_CHAR(key, 1) == '_' &&
+           PyUnicode_READ_CHAR(key, n - 1) == '_' &&
+           PyUnicode_READ_CHAR(key, n - 2) == '_';
+}
+
+/* What CPython, or a decorator, writes beside a definition is that definition's. */
+static int
+is_about_definition(const rs_op *op)
+{
+    return PyUnicode_Check(op->key) && is_dunder(op->key) &&
+           !(op->seen != NULL && PyFunction_Check(op->seen)) &&
+           !(op->value != NULL && PyFunction_Check(op->value));
+}
+
+static int
+place_of_key(const rs_entry *entry, const rs_op *op, rs_place *place)
+{
+    PyObject *type = op->kind == RS_OP_TYPE ? op->target
+                                            : class_of_dict(entry, op->target);
+    place->kind = kind_of_value(op);
+    place->what = "what the name means";
+    if (type != NULL) {
+        int about = is_about_definition(op);
+        place->kind = about ? "class" : place->kind;
+        place->what = about ? "what belongs to the class" : "a name of the class";
+        return name_in_type(place, type, about ? NULL : op->key);
+    }
+    if (is_module_dict(entry, op->target)) {
+        if (is_about_definition(op)) {
+            place->kind = NULL;
+        }
+        return set_names(place, text_of(PyDict_GetItemString(op->target, "__name__")),
+                         text_of(op->key));
+    }
+    place->kind = "data";
+    place->what = "what a dict has under a key";
+    return name_container(entry, place, op->target, op->key);
+}
+
+static int
+place_of_function(const rs_op *op, rs_place *place)
+{
+    place->kind = "function";
+    place->what = "the function";
+    return set_names(place, text_of(RS_FUNCTION(op->target)->func_module),
+                     text_of(RS_FUNCTION(op->target)->func_qualname));
+}
+
+static int
+place_inside(const rs_op *op, rs_place *place, const char *what)
+{
+    place->what = what;
+    return set_names(place, module_of_type((PyObject *)Py_TYPE(op->target)),
+                     qualname_of_type((PyObject *)Py_TYPE(op->target)));
+}
+
+int
+rs_place_of(const rs_entry *entry, const rs_op *op, rs_place *place)
+{
+    *place = (rs_place){NULL, NULL, NULL, NULL};
+    switch (op->kind) {
+    case RS_OP_FUNCTION:
+        return place_of_function(op, place);
+    case RS_OP_DICT:
+    case RS_OP_TYPE:
+        return place_of_key(entry, op, place);
+    case RS_OP_ATTRIBUTE:
+        place->kind = "data";
+        place->what = "an attribute of an instance";
+        return name_in_type(place, (PyObject *)Py_TYPE(op->target), op->key);
+    case RS_OP_BODY:
+        place->kind = "data";
+        place->what = "the contents";
+        return name_container(entry, place, op->target, NULL);
+    case RS_OP_BASES:
+    case RS_OP_METACLASS:
+        place->kind = "class";
+        place->what = op->kind == RS_OP_BASES ? "the bases" : "the metaclass";
+        return name_in_type(place, op->target, NULL);
+    case RS_OP_LINES:
+        place->what = "the lines";
+        return set_names(place, text_of(NULL),
+                         text_of(RS_CODE(op->target)->co_qualname));
+    case RS_OP_CLASS:
+        return place_inside(op, place, "the class of an object");
+    case RS_OP_CELL:
+        return place_inside(op, place, "a captured variable");
+    default:
+        return place_inside(op, place, "a reference inside of it");
+    }
+}
+
+void
+rs_place_clear(rs_place *place)
+{
+    Py_CLEAR(place->module);
+    Py_CLEAR(place->qualname);
+}
+
+/* ---- code or data? ---- */
+
+static int
+is_definition(PyObject *value)
+{
+    return value != NULL && (PyFunction_Check(value) || PyType_Check(value) ||
+                             Py_TYPE(value)->tp_descr_get != NULL ||
+                             Py_TYPE(value)->tp_descr_set != NULL);
+}
+
+/* Members of an Enum, and the maps that it keeps of them, belong to the class. */
+static int
+is_of_enum(const rs_entry *entry, const PyObject *target)
+{
+    Py_ssize_t pos = 0;
+    PyObject *type;
+    while (rs_idmap_next(&entry->journal.touched, &pos, &type, NULL)) {
+        PyObject *dict = PyType_GetDict(RS_TYPE(type)), *members;
+        Py_ssize_t at = 0;
+        PyObject *value;
+        int found = 0;
+        members = PyDict_GetItemString(dict, "_member_map_");
+        if (members != NULL && PyDict_Check(members)) {
+            found = members == target ||
+                    PyDict_GetItemString(dict, "_value2member_map_") == target ||
+                    PyDict_GetItemString(dict, "_member_names_") == target;
+        }
+        while (!found && members != NULL && PyDict_Check(members) &&
+               PyDict_Next(members, &at, NULL, &value)) {
+            PyObject *own = PyObject_GenericGetDict(value, NULL);
+            found = value == target || own == target;
+            Py_XDECREF(own);
+            PyErr_Clear();
+        }
+        Py_DECREF(dict);
+        if (found) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_place_is_code(const rs_entry *entry, const rs_op *op)
+{
+    switch (op->kind) {
+    case RS_OP_FUNCTION:
+    case RS_OP_BASES:
+    case RS_OP_METACLASS:
+    case RS_OP_CLASS:
+    case RS_OP_LINES:
+    case RS_OP_WEAKREF:
+        return 1;
+    case RS_OP_DICT:
+    case RS_OP_TYPE:
+        return is_definition(op->seen) || is_definition(op->value) ||
+               ((op->kind == RS_OP_TYPE || class_of_dict(entry, op->target) != NULL ||
+                 is_module_dict(entry, op->target)) &&
+                is_about_definition(op)) ||
+               is_of_enum(entry, op->target);
+    case RS_OP_BODY:
+    case RS_OP_ATTRIBUTE:
+        return is_definition(op->seen) || is_definition(op->value) ||
+               is_of_enum(entry, op->target);
+    default:
+        return is_definition(op->seen) || is_definition(op->value);
+    }
+}
