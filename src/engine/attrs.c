@@ -1,6 +1,7 @@
 #include "attrs.h"
 
 #include "opcodes.h"
+#include "same.h"
 
 int
 rs_attrs_open(rs_attrs_opcodes *ops)
@@ -64,4 +65,25 @@ rs_attrs_stored(const rs_attrs_opcodes *ops, PyObject *code, PyObject *names)
         result = add_constants(RS_CODE(code)->co_consts, names);
     }
     return result;
+}
+
+int
+rs_attrs_deletes(const rs_attrs_opcodes *ops, PyObject *code)
+{
+    PyObject *bytes = PyCode_GetCode(RS_CODE(code));
+    PyObject *names = RS_CODE(code)->co_names;
+    const unsigned char *text;
+    int found = 0;
+    if (bytes == NULL) {
+        return -1;
+    }
+    text = (const unsigned char *)PyBytes_AS_STRING(bytes);
+    for (Py_ssize_t i = 0; !found && i + 1 < PyBytes_GET_SIZE(bytes); i += 2) {
+        found = text[i] == ops->delete_attr;
+    }
+    Py_DECREF(bytes);
+    for (Py_ssize_t i = 0; !found && i < PyTuple_GET_SIZE(names); i++) {
+        found = rs_text_equals(PyTuple_GET_ITEM(names, i), "delattr");
+    }
+    return found;
 }

@@ -1,6 +1,6 @@
 /* attrs.h -- the attributes that code sets.
  * Owns:     nothing.
- * Provides: rs_attrs_open, rs_attrs_stored.
+ * Provides: rs_attrs_open, rs_attrs_stored, rs_attrs_deletes.
  * Depends:  compat.h, opcodes.h.
  * Threads:  the GIL is held.
  */
@@ -21,5 +21,8 @@ int rs_attrs_open(rs_attrs_opcodes *ops);
  * as an attribute; where it uses setattr() or delattr(), every name among its constants.
  * 0 or -1. */
 int rs_attrs_stored(const rs_attrs_opcodes *ops, PyObject *code, PyObject *names);
+
+/* Does `code` itself delete attributes? 1, 0, -1. */
+int rs_attrs_deletes(const rs_attrs_opcodes *ops, PyObject *code);
 
 #endif

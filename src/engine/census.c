@@ -42,11 +42,12 @@ rs_census_wanted(const rs_session *s, Py_ssize_t number)
     return note->relation != RS_CODE_SAME || !rs_codes_same_defaults(note);
 }
 
-/* Is there a unit whose old source is not known, so that notes can't be complete? */
+/* Is there a unit whose old source is not known, so that notes can't be complete? A hotfix
+ * has no new source of a unit: the functions that it replaces are all. */
 static int
 any_unknown(const rs_session *s)
 {
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
+    for (Py_ssize_t i = 0; s->hot == NULL && i < s->n_units; i++) {
         if (s->units[i].known_code == NULL) {
             return 1;
         }
@@ -167,12 +168,32 @@ count_globals(const rs_idmap *functions, PyObject *globals)
     return count;
 }
 
-/* References to a unit's dict beyond the module's, the unit's, the watch for leaks', and
- * known functions'. */
+typedef struct {
+    const PyObject *op;
+    Py_ssize_t *count;
+} held_count;
+
+static int
+count_reference(PyObject *op, void *arg)
+{
+    const held_count *held = arg;
+    *held->count += op == held->op;
+    return 0;
+}
+
+/* References to a unit's dict beyond the module's, the unit's, the watch for leaks', the
+ * hotfix's, and known functions'. */
 static Py_ssize_t
 unexplained_of_dict(const rs_session *s, const rs_census *census, PyObject *dict)
 {
-    Py_ssize_t refs = Py_REFCNT(dict) - 2;
+    Py_ssize_t refs = Py_REFCNT(dict) - 2, recorded = 0;
+    held_count held = {dict, &recorded};
+    rs_hot_visit(s, count_reference, &held);
+    rs_leaks_visit_held(s, count_reference, &held);
+    for (Py_ssize_t i = 0; s->hot != NULL && i < s->n_units; i++) {
+        recorded += s->units[i].scratch == dict; /* inside= */
+    }
+    refs -= recorded;
     refs -= count_values(&s->map, dict) + rs_journal_holds(&s->journal, dict);
     refs -= rs_leaks_holds(s, dict) + rs_history_holds(s->st, dict);
     refs -= count_globals(&census->paired, dict);
@@ -281,7 +302,7 @@ subtract_known(const rs_session *s, Py_ssize_t *left)
 {
     for (Py_ssize_t i = 0; i < s->n_units; i++) {
         PyObject *lists[2];
-        if (!s->units[i].parts) {
+        if (!s->units[i].parts && s->hot == NULL) {
             continue;
         }
         rs_known_holders(s->st, &s->units[i], lists);

@@ -339,4 +339,18 @@ rs_import_name_index(int arg)
 #endif
 }
 
+/* Does the dict say nothing to watchers of what is stored in it? In 3.13.0 that of an
+ * instance, as long as it shares the instance's inline values (RS_PYVERSIONS: fixed in a later
+ * 3.13, and all of them are treated alike). */
+static inline int
+rs_dict_is_silent(PyObject *dict)
+{
+#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
+    return ((PyDictObject *)dict)->ma_values != NULL;
+#else
+    (void)dict;
+    return 0;
+#endif
+}
+
 #endif

@@ -8,6 +8,7 @@
 #include "heap.h"
 #include "lock.h"
 #include "op.h"
+#include "probing.h"
 #include "quiet.h"
 #include "room.h"
 #include "same.h"
@@ -251,7 +252,8 @@ rs_hot_note_fields(rs_session *s, rs_note_kind kind, PyObject *object, PyObject 
 {
     struct rs_hot *hot = s->hot;
     rs_hot_field *fields;
-    int of_class = PyType_Check(object) && kind == RS_NOTE_ATTRIBUTE &&
+    int of_class = PyType_Check(object) &&
+                   (kind == RS_NOTE_ATTRIBUTE || kind == RS_NOTE_DELETE) &&
                    is_field_of_class(name);
     if ((!PyFunction_Check(object) && !of_class) || kind == RS_NOTE_ITEMS ||
         kind == RS_NOTE_READ) {
@@ -414,6 +416,26 @@ call_snippet(rs_session *s)
     return result;
 }
 
+/* What probes kept on the way (probing.h). */
+static int
+drop_temporaries(const struct rs_hot *hot)
+{
+    static const char *const names[] = {RS_PROBING_TEMPORARY "object",
+                                        RS_PROBING_TEMPORARY "key"};
+    for (size_t i = 0; hot->o.inside == Py_None && i < Py_ARRAY_LENGTH(names); i++) {
+        PyObject *name = PyUnicode_InternFromString(names[i]);
+        int found = name != NULL ? PyDict_Contains(hot->ns, name) : -1;
+        if (found > 0) {
+            found = PyDict_DelItem(hot->ns, name);
+        }
+        Py_XDECREF(name);
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int
 run(rs_session *s)
 {
@@ -432,13 +454,8 @@ run(rs_session *s)
     if (result == NULL) {
         return rs_prepare_error(s, NULL);
     }
-    if (Py_TYPE(result)->tp_iternext != NULL || PyCoro_CheckExact(result)) {
-        Py_DECREF(result);
-        PyErr_SetString(PyExc_SyntaxError, "'yield' or 'await' outside of a function");
-        return rs_prepare_error(s, NULL);
-    }
     Py_DECREF(result);
-    return 0;
+    return drop_temporaries(s->hot);
 }
 
 /* ---- after it has run ---- */

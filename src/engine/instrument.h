@@ -1,16 +1,14 @@
 /* instrument.h -- the code of a hotfix snippet, twice: as it is, and with probes in it.
  * Owns:     nothing.
- * Provides: rs_instrument, rs_instrument_compile, rs_probe_type, rs_instrumented, rs_instrumented_clear.
- * Depends:  session.h, syntax.h, the module `ast`.
- * Threads:  the updating thread; a probe may be reached by any thread at any time, also
- *           long after the update: then it does nothing.
+ * Provides: rs_instrument, rs_instrument_compile, rs_instrumented_clear,
+ *           rs_without_probes.
+ * Depends:  session.h, syntax.h, probing.h (where probes are), probe.h (what they do).
+ * Threads:  the updating thread.
  * Invariants:
- *   N1  a probe gets the object that the next operation may change, notes what it holds
- *       (notes.h), and gives it on: order of evaluation, positions and what the code does
- *       stay as they are. `a.b = v` becomes `(probe @ a).b = v`.
  *   N2  both codes have the same code objects nested in them, at the same places: each with
  *       probes answers to one without.
- *   N3  what lives after the update runs the code without probes.
+ *   N3  what lives after the update runs the code without probes; but for generators,
+ *       coroutines and threads of the snippet that have not ended: their probes do nothing.
  */
 #ifndef RS_INSTRUMENT_H
 #define RS_INSTRUMENT_H
@@ -24,9 +22,6 @@ typedef struct {
     rs_idmap twins;   /* code with probes -> code without, all nested ones too */
     rs_idmap own; /* code of the snippet: all of these, and what is compiled later */
 } rs_instrumented;
-
-/* Type of probes, for st->Probe_Type. New reference. */
-PyObject *rs_probe_type(PyObject *engine);
 
 /* Parses and compiles `text`. `inside`: as the body of a function, so that names which it
  * doesn't bind are those of the namespace that the function is given. 0, or -1 with

@@ -377,8 +377,17 @@ rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name
         return rs_reach_attribute(&leaks->reach, object, name);
     case RS_NOTE_INSIDE:
         return rs_reach_inside(&leaks->reach, object, name);
-    case RS_NOTE_ALL:
-        return rs_reach_all_attributes(&leaks->reach, object);
+    case RS_NOTE_DELETE:
+        return rs_reach_attribute(&leaks->reach, object, name) < 0
+                   ? -1
+                   : rs_reach_whole(&leaks->reach, object);
+    case RS_NOTE_WHOLE:
+        return rs_reach_whole(&leaks->reach, object) < 0
+                   ? -1
+                   : rs_reach_value(&leaks->reach, object);
+    case RS_NOTE_ITEM:
+        return rs_reach_item(&leaks->reach, PyTuple_GET_ITEM(object, 0),
+                             PyTuple_GET_ITEM(object, 1));
     case RS_NOTE_READ:
         if (PyDict_CheckExact(object) || !PyDict_Check(object)) {
             return 0;
@@ -431,14 +440,7 @@ rs_leaks_visit_classes(const rs_session *s, rs_idmap *namespaces)
 int
 rs_leaks_added(const rs_session *s, const PyObject *dict, const PyObject *key)
 {
-    const rs_writes *w = s->leaks != NULL ? &s->leaks->writes : NULL;
-    for (Py_ssize_t i = 0; w != NULL && i < w->n_writes; i++) {
-        if (w->dicts[w->writes[i].dict].dict == dict && w->writes[i].key == key &&
-            w->writes[i].old == NULL) {
-            return 1;
-        }
-    }
-    return 0;
+    return s->leaks != NULL && rs_writes_added(&s->leaks->writes, dict, key);
 }
 
 void
@@ -615,17 +617,38 @@ static Py_ssize_t
 held_by(const struct rs_leaks *leaks, const PyObject *op)
 {
     Py_ssize_t count = rs_writes_holds(&leaks->writes, op);
-    count += 2 * rs_idmap_has(&leaks->reach.seen, op);
+    count += rs_idmap_holds(&leaks->reach.seen, op, op);
     count += rs_idmap_has(&leaks->reach.types, op);
     count += 2 * rs_idmap_has(&leaks->constants, op);
     count += rs_idmap_has(&leaks->attributes, op);
     count += rs_idmap_has(&leaks->own, op);
     count += 2 * rs_idmap_has(&leaks->named, op);
-    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
-        const rs_snapshot *snap = &leaks->snapshots[i];
-        count += (snap->object == op) + (snap->name == op) + (snap->held == op);
-    }
     return count;
+}
+
+static int
+visit_held(const struct rs_leaks *leaks, visitproc visit, void *arg)
+{
+    int result = rs_writes_visit_held(&leaks->writes, visit, arg);
+    for (Py_ssize_t i = 0; result == 0 && i < leaks->n_snapshots; i++) {
+        const rs_snapshot *snap = &leaks->snapshots[i];
+        PyObject *refs[] = {snap->object, snap->name, snap->held};
+        for (size_t k = 0; k < Py_ARRAY_LENGTH(refs) && result == 0; k++) {
+            result = refs[k] != NULL ? visit(refs[k], arg) : 0;
+        }
+    }
+    return result;
+}
+
+int
+rs_leaks_visit_held(const rs_session *s, visitproc visit, void *arg)
+{
+    int result = 0;
+    for (const struct rs_leaks *leaks = s->leaks; result == 0 && leaks != NULL;
+         leaks = leaks->before) {
+        result = visit_held(leaks, visit, arg);
+    }
+    return result;
 }
 
 Py_ssize_t

@@ -3,7 +3,7 @@
  *           attribute within reach; one for each phase.
  * Provides: rs_leaks_begin, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_note,
  *           rs_leaks_watch, rs_leaks_end, rs_leaks_is_phase, rs_leaks_take_back,
- *           rs_leaks_adopt, rs_leaks_forget, rs_leaks_holds.
+ *           rs_leaks_adopt, rs_leaks_forget, rs_leaks_holds, rs_leaks_visit_held.
  * Depends:  reach.h (what is watched), writes.h (dicts), snapshot.h (the rest),
  *           threads.h (whose doing it was), adopt.h.
  * Threads:  the updating thread.
@@ -34,12 +34,14 @@ typedef enum {
 
 /* What a probe (instrument.h) has seen coming. */
 typedef enum {
-    RS_NOTE_ATTRIBUTE, /* an attribute of the object is set or deleted */
+    RS_NOTE_ATTRIBUTE, /* an attribute of the object is set */
+    RS_NOTE_DELETE,    /* an attribute of it is deleted */
     RS_NOTE_READ,      /* an item of it is read, which may make it: defaultdict */
     RS_NOTE_ITEMS,     /* an item of it, or the container itself changes in place */
-    RS_NOTE_INSIDE,    /* an attribute or item of it may be changed in place */
-    RS_NOTE_REACH,     /* something is called with it: all that is one step away */
-    RS_NOTE_ALL        /* any of its attributes is set */
+    RS_NOTE_ITEM,      /* of a tuple (object, key): what is there may change in place */
+    RS_NOTE_INSIDE,    /* an attribute, or any item of it may be changed in place */
+    RS_NOTE_WHOLE, /* setattr() and its like: attributes of it, nobody knows which */
+    RS_NOTE_REACH  /* something is called with it: all that is one step away */
 } rs_note_kind;
 
 /* Starts recording, with the live dicts of all units; after rs_source_load, before a body
@@ -106,7 +108,9 @@ void rs_leaks_pass_over(rs_session *s, PyObject *dict);
 /* How many references to `op` the bodies are known to have put into live objects. */
 Py_ssize_t rs_leaks_stored(const rs_session *s, PyObject *op);
 
-/* How many strong references the records have to `op`. */
+/* How many strong references the records have to `op`, as far as that can be looked up; and
+ * visit() for each of the others. */
 Py_ssize_t rs_leaks_holds(const rs_session *s, const PyObject *op);
+int rs_leaks_visit_held(const rs_session *s, visitproc visit, void *arg);
 
 #endif

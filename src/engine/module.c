@@ -13,6 +13,7 @@
 #include "maker.h"
 #include "pending.h"
 #include "prepared.h"
+#include "probe.h"
 #include "probes.h"
 #include "recorder.h"
 #include "session.h"

@@ -91,6 +91,7 @@ rs_reach_clear(rs_reach *r)
     Py_CLEAR(r->stored);
     rs_idmap_clear(&r->seen);
     rs_idmap_clear(&r->types);
+    rs_idmap_clear(&r->losing);
 }
 
 /* 1 and remembered if `op` is to be visited; 0 if it was, or there are too many; -1. */
@@ -192,6 +193,9 @@ see_function(rs_reach *r, PyObject *function)
     if (result == 1) {
         result = r->visitor->dict(r->arg, globals, NULL, 0);
     }
+    if (result >= 0 && r->s->hot != NULL) { /* on what it is given */
+        result = rs_attrs_stored(&r->opcodes, code, r->stored);
+    }
     if (result >= 0 && PyDict_Check(globals)) {
         result = see_containers(r, globals, RS_CODE(code)->co_names);
     }
@@ -269,19 +273,26 @@ see_attributes(rs_reach *r, PyObject *object, PyObject *names)
 }
 
 /* Adds to `names` the attributes that methods in a class's dict set which the body may
- * call: those it names, and those that operators call. */
+ * call: those it names, and those that operators call. A snippet is given more care: all.
+ * *losing: some of them delete attributes. */
 static int
-add_stored_by_methods(rs_reach *r, PyObject *dict, PyObject *names)
+add_stored_by_methods(rs_reach *r, PyObject *dict, PyObject *names, int *losing)
 {
     PyObject *key, *value;
     Py_ssize_t pos = 0;
     while (PyDict_Next(dict, &pos, &key, &value)) {
         int found = PyUnicode_CheckExact(key) && PyFunction_Check(value);
-        if (found && !r->all_names && PyUnicode_READ_CHAR(key, 0) != '_') {
+        if (found && !r->all_names && r->s->hot == NULL &&
+            PyUnicode_READ_CHAR(key, 0) != '_') {
             found = PySet_Contains(r->names, key);
         }
         if (found > 0) {
-            found = rs_attrs_stored(&r->opcodes, PyFunction_GET_CODE(value), names);
+            PyObject *code = PyFunction_GET_CODE(value);
+            found = rs_attrs_stored(&r->opcodes, code, names);
+            if (found == 0 && r->s->hot != NULL) {
+                found = rs_attrs_deletes(&r->opcodes, code);
+                *losing |= found > 0;
+            }
         }
         if (found < 0) {
             return -1;
@@ -294,7 +305,7 @@ add_stored_by_methods(rs_reach *r, PyObject *dict, PyObject *names)
 static PyObject *
 attributes_of(rs_reach *r, PyTypeObject *type)
 {
-    int result;
+    int result, losing = 0;
     PyObject *mro = type->tp_mro;
     PyObject *names = rs_idmap_get(&r->types, type);
     if (names != NULL) {
@@ -311,9 +322,12 @@ attributes_of(rs_reach *r, PyTypeObject *type)
         PyTypeObject *base = RS_TYPE(PyTuple_GET_ITEM(mro, i));
         if (PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
             PyObject *dict = PyType_GetDict(base);
-            result = add_stored_by_methods(r, dict, names);
+            result = add_stored_by_methods(r, dict, names, &losing);
             Py_DECREF(dict);
         }
+    }
+    if (result == 0 && losing) {
+        result = rs_idmap_set(&r->losing, (PyObject *)type, (PyObject *)type);
     }
     return result == 0 ? names : NULL;
 }
@@ -368,6 +382,15 @@ see_referents(rs_reach *r, PyObject *object)
 }
 
 static int
+count_stored(rs_reach *r, PyObject *object)
+{
+    PyObject *count = PyLong_FromSsize_t(PySet_GET_SIZE(r->stored));
+    int result = count != NULL ? rs_idmap_set(&r->seen, object, count) : -1;
+    Py_XDECREF(count);
+    return result;
+}
+
+static int
 see_instance(rs_reach *r, PyObject *object)
 {
     PyObject *names;
@@ -376,10 +399,24 @@ see_instance(rs_reach *r, PyObject *object)
     }
     names = attributes_of(r, Py_TYPE(object));
     if (names == NULL || see_referents(r, object) < 0 ||
-        see_attributes(r, object, names) < 0) {
+        see_attributes(r, object, names) < 0 ||
+        (r->s->hot != NULL && see_attributes(r, object, r->stored) < 0) ||
+        (rs_idmap_has(&r->losing, Py_TYPE(object)) && rs_reach_whole(r, object) < 0)) {
         return -1;
     }
     return see_class_containers(r, Py_TYPE(object));
+}
+
+/* An instance that was seen before functions were called that set other attributes. */
+static int
+see_instance_again(rs_reach *r, PyObject *object)
+{
+    PyObject *count = rs_idmap_get(&r->seen, object);
+    if (r->s->hot == NULL || count == NULL || !PyLong_Check(count) ||
+        PyLong_AsSsize_t(count) == PySet_GET_SIZE(r->stored)) {
+        return 0;
+    }
+    return count_stored(r, object) < 0 ? -1 : see_attributes(r, object, r->stored);
 }
 
 static int
@@ -460,12 +497,18 @@ see_value(rs_reach *r, PyObject *value, int depth, int foreign)
     }
     result = is_new(r, value);
     if (result != 1) {
-        return result;
+        return result < 0 ? -1 : see_instance_again(r, value);
     }
     if (PyFunction_Check(value)) {
         return see_function(r, value);
     }
-    return PyType_Check(value) ? see_class(r, RS_TYPE(value)) : see_instance(r, value);
+    if (PyType_Check(value)) {
+        return see_class(r, RS_TYPE(value));
+    }
+    if (r->s->hot != NULL && count_stored(r, value) < 0) {
+        return -1;
+    }
+    return see_instance(r, value);
 }
 
 int
@@ -521,28 +564,87 @@ rs_reach_attribute(rs_reach *r, PyObject *object, PyObject *name)
     if (!has_own_setter(object, name)) {
         return 0;
     }
-    return see_value(r, object, 1, 0) < 0 ? -1 : rs_reach_all_attributes(r, object);
+    return see_value(r, object, 1, 0) < 0 ? -1 : rs_reach_whole(r, object);
+}
+
+/* Its __dict__, made if it has none yet: new reference. NULL without an exception where there
+ * can't be one. */
+static PyObject *
+own_dict(PyObject *object)
+{
+    PyObject *dict;
+    if (Py_TYPE(object)->tp_dictoffset == 0 &&
+        (Py_TYPE(object)->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) {
+        return NULL;
+    }
+    dict = PyObject_GenericGetDict(object, NULL);
+    if (dict == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    return dict;
+}
+
+/* Slots of its classes, which are in no dict. */
+static int
+see_slots(rs_reach *r, PyObject *object)
+{
+    PyObject *key, *value, *mro = Py_TYPE(object)->tp_mro;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *dict = PyType_GetDict(RS_TYPE(PyTuple_GET_ITEM(mro, i)));
+        Py_ssize_t pos = 0;
+        int result = 0;
+        while (result == 0 && PyDict_Next(dict, &pos, &key, &value)) {
+            if (Py_TYPE(value) == &PyMemberDescr_Type) {
+                result = r->visitor->attribute(r->arg, object, key);
+            }
+        }
+        Py_DECREF(dict);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 int
-rs_reach_all_attributes(rs_reach *r, PyObject *object)
+rs_reach_whole(rs_reach *r, PyObject *object)
 {
-    PyObject *dict, *names;
+    PyObject *dict;
     int result;
-    if (Py_TYPE(object)->tp_dictoffset == 0 &&
-        (Py_TYPE(object)->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) {
-        return 0;
+    if (PyModule_Check(object) || PyType_Check(object)) {
+        return 0; /* their namespaces are watched */
     }
-    dict = PyObject_GenericGetDict(object, NULL);
+    dict = own_dict(object);
     if (dict == NULL) {
-        PyErr_Clear(); /* it has none after all */
+        return PyErr_Occurred() ? -1 : see_slots(r, object);
+    }
+    result = r->visitor->dict(r->arg, dict, NULL, 0);
+    Py_DECREF(dict);
+    return result < 0 ? -1 : see_slots(r, object);
+}
+
+int
+rs_reach_item(rs_reach *r, PyObject *object, PyObject *key)
+{
+    PyObject *value = NULL;
+    int result;
+    if (PyDict_Check(object)) {
+        value = PyDict_GetItemWithError(object,
+                                        key); /* the snippet has just done that */
+    } else if (PyList_Check(object) && PyLong_CheckExact(key)) {
+        Py_ssize_t i = PyLong_AsSsize_t(key);
+        i += i < 0 ? PyList_GET_SIZE(object) : 0;
+        value = i >= 0 && i < PyList_GET_SIZE(object) ? PyList_GET_ITEM(object, i)
+                                                      : NULL;
+    }
+    if (value == NULL) {
+        PyErr_Clear();
         return 0;
     }
-    names = PyDict_Keys(dict);
-    Py_DECREF(dict);
-    result = names != NULL ? see_attributes(r, object, names) : -1;
-    Py_XDECREF(names);
-    return result;
+    Py_INCREF(value);
+    result = see_container(r, value);
+    Py_DECREF(value);
+    return result < 0 ? -1 : 0;
 }
 
 int

@@ -1,7 +1,8 @@
 /* reach.h -- the live objects that a module body can change through the names it reads.
  * Owns:     the set of names, the objects that were seen already.
  * Provides: rs_reach_open, rs_reach_module, rs_reach_namespace, rs_reach_attribute,
- *           rs_reach_inside, rs_reach_all_attributes, rs_reach_value, rs_reach_clear.
+ *           rs_reach_whole, rs_reach_item, rs_reach_inside, rs_reach_value,
+ *           rs_reach_clear.
  * Depends:  session.h, attrs.h.
  * Threads:  the updating thread. Runs no user code: namespaces are read directly.
  * Invariants:
@@ -37,12 +38,13 @@ typedef struct {
     const rs_reach_visitor *visitor;
     void *arg;
     PyObject *names;  /* set of str: what bodies and the functions in them read */
-    PyObject *stored; /* set of str: attributes that they set */
+    PyObject *stored; /* set of str: attributes that they set, and what they call */
     int scale;        /* the limits are so many times as high */
     int all_names;    /* a unit's code is not known: it may read anything */
     rs_attrs_opcodes opcodes;
-    rs_idmap seen;
+    rs_idmap seen;         /* -> itself; an instance: -> how many were in `stored` */
     rs_idmap types;        /* class -> set of str: attributes that its methods set */
+    rs_idmap losing;       /* those of these classes whose methods delete attributes */
     Py_ssize_t attributes; /* that were looked at */
     Py_ssize_t missed;     /* what was left out because of the limits */
 } rs_reach;
@@ -58,16 +60,19 @@ int rs_reach_module(rs_reach *r, PyObject *module);
 /* The same for the names in a dict that is the code's own namespace. 0 or -1. */
 int rs_reach_namespace(rs_reach *r, PyObject *dict);
 
-/* What may change when an attribute of `object` is set or deleted: that one; all of them if
+/* What may change when an attribute of `object` is set: that one; all of them if
  * its class has code of its own for that. 0 or -1. */
 int rs_reach_attribute(rs_reach *r, PyObject *object, PyObject *name);
+
+/* Any of its attributes may be set or deleted: with their order. 0 or -1. */
+int rs_reach_whole(rs_reach *r, PyObject *object);
+
+/* The container that is under `key` in `object`. 0 or -1. */
+int rs_reach_item(rs_reach *r, PyObject *object, PyObject *key);
 
 /* The container that the attribute holds, or (name NULL) containers that are items of
  * `object`, at most RS_REACH_MAX_ATTRIBUTES of them. 0 or -1. */
 int rs_reach_inside(rs_reach *r, PyObject *object, PyObject *name);
-
-/* All attributes that `object` has now. 0 or -1. */
-int rs_reach_all_attributes(rs_reach *r, PyObject *object);
 
 /* What can be changed by a call that gets `value`. 0 or -1. */
 int rs_reach_value(rs_reach *r, PyObject *value);

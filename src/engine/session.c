@@ -250,6 +250,9 @@ rs_session_visit_lists(const rs_session *s, visitproc visit, void *arg)
     if (result == 0) {
         result = rs_hot_visit(s, visit, arg);
     }
+    if (result == 0) {
+        result = rs_leaks_visit_held(s, visit, arg);
+    }
     for (Py_ssize_t i = 0; result == 0 && i < s->n_units; i++) {
         result = rs_selection_visit(&s->units[i], visit, arg);
     }

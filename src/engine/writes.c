@@ -22,26 +22,27 @@ static int
 add_write(rs_writes *w, const rs_watched_dict *d, PyObject *key, PyObject *old,
           const void *now)
 {
-    rs_write *write, *grown;
+    rs_write *grown;
     Py_ssize_t number = d - w->dicts;
-    if (w->n_writes > 0) {
-        /* A counter in a loop: one record is enough. */
-        write = &w->writes[w->n_writes - 1];
-        if (write->dict == number && write->key == key && write->now == old) {
-            write->now = now;
-            return 0;
-        }
+    Py_ssize_t before = rs_newest_find(&w->newest, number, key);
+    if (before >= 0 && w->writes[before].now == old &&
+        (d->copy == NULL || before >= d->copied_at)) {
+        w->writes[before].now = now; /* B4 */
+        return 0;
     }
     grown = rs_room(w->writes, w->n_writes, &w->writes_room, sizeof(rs_write));
     if (grown == NULL) {
         return -1;
     }
     w->writes = grown;
-    write = &w->writes[w->n_writes++];
-    write->dict = number;
-    write->key = Py_NewRef(key);
-    write->old = Py_XNewRef(old);
-    write->now = now;
+    if (rs_newest_set(&w->newest, number, key, w->n_writes) < 0) {
+        return -1;
+    }
+    if (before >= 0) {
+        w->writes[before].last = 0;
+    }
+    w->writes[w->n_writes++] = (rs_write){number, Py_NewRef(key), Py_XNewRef(old),
+                                          now,    before < 0,     1};
     return 0;
 }
 
@@ -231,7 +232,8 @@ rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only
             return -1;
         }
     }
-    if (w->watcher >= 0) {
+    d->compared = w->watcher < 0 || rs_dict_is_silent(dict);
+    if (!d->compared) {
         return PyDict_Watch(w->watcher, dict);
     }
     d->copy = PyDict_Copy(dict);
@@ -253,36 +255,62 @@ fingerprint(PyObject *dict)
     return print;
 }
 
-/* Without a watcher: the writes are what differs between copy and dict. */
+/* Is the key's value another one than in the copy? 1 and *old (borrowed, NULL: there was
+ * none), 0, or -1. */
 static int
-compare_with_copy(rs_writes *w, rs_watched_dict *d, rs_made_test made, void *arg)
+is_changed(rs_writes *w, const rs_watched_dict *d, PyObject *copy, PyObject *key,
+           PyObject *value, PyObject **old)
 {
-    PyObject *key, *value;
+    if (!rs_is_plain_key(key) ||
+        (d->named_only &&
+         !(PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1))) {
+        return 0;
+    }
+    *old = PyDict_GetItemWithError(copy, key);
+    return *old == NULL && PyErr_Occurred() ? -1 : *old != value;
+}
+
+static int
+compare_contents(rs_writes *w, rs_watched_dict *d, PyObject *copy, rs_made_test made,
+                 void *arg)
+{
+    PyObject *key, *value, *old;
     Py_ssize_t pos = 0;
-    PyObject *copy = d->copy;
-    d->copy = NULL; /* restoring the order is not worth what others may have written */
     while (PyDict_Next(d->dict, &pos, &key, &value)) {
-        PyObject *old = rs_is_plain_key(key) ? PyDict_GetItemWithError(copy, key)
-                                             : value;
-        int named = !d->named_only ||
-                    (PyUnicode_CheckExact(key) && PySet_Contains(w->names, key) == 1);
-        if (old != value && named &&
-            (made == NULL || made(value, arg) != RS_MADE_NOT) &&
-            add_write(w, d, key, old, value) < 0) {
-            Py_DECREF(copy);
+        int changed = is_changed(w, d, copy, key, value, &old);
+        if (changed < 0 ||
+            (changed && (made == NULL || made(value, arg) != RS_MADE_NOT) &&
+             add_write(w, d, key, old, value) < 0)) {
             return -1;
         }
     }
     pos = 0;
     while (made == NULL && PyDict_Next(copy, &pos, &key, &value)) {
-        if (rs_is_plain_key(key) && PyDict_GetItemWithError(d->dict, key) == NULL &&
-            add_write(w, d, key, value, NULL) < 0) {
-            Py_DECREF(copy);
+        if (is_changed(w, d, d->dict, key, NULL, &old) < 0 ||
+            (rs_is_plain_key(key) && old == NULL &&
+             add_write(w, d, key, value, NULL) < 0)) {
             return -1;
         }
     }
-    Py_DECREF(copy);
     return 0;
+}
+
+/* Without a watcher: the writes are what differs between copy and dict. Where no other
+ * thread has run, all contents can be put back, in their order. */
+static int
+compare_with_copy(rs_writes *w, rs_watched_dict *d, rs_made_test made, void *arg)
+{
+    PyObject *copy = d->copy;
+    int result;
+    d->copy = NULL; /* writes are recorded as if there were none */
+    result = compare_contents(w, d, copy, made, arg);
+    if (made == NULL && !d->named_only && d->order == NULL) {
+        d->copy = copy;
+        d->copied_at = 0; /* no write to it was before */
+    } else {
+        Py_DECREF(copy);
+    }
+    return result;
 }
 
 void
@@ -296,7 +324,7 @@ rs_writes_stop(rs_writes *w, rs_made_test made, void *arg)
     w->recording = 0;
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
         rs_watched_dict *d = &w->dicts[i];
-        if (w->watcher >= 0) {
+        if (!d->compared) {
             PyDict_Unwatch(w->watcher, d->dict);
         } else if (d->copy != NULL && compare_with_copy(w, d, made, arg) < 0) {
             w->lost = 1;
@@ -314,6 +342,7 @@ rs_writes_stop(rs_writes *w, rs_made_test made, void *arg)
         }
     }
     w->names = NULL;
+    rs_newest_clear(&w->newest);
     PyErr_Clear();
     PyErr_SetRaisedException(exc);
 }
@@ -544,19 +573,6 @@ rs_writes_pass_over(rs_writes *w, const PyObject *dict)
     }
 }
 
-/* Was there one to the same key before? Then it has told what the key meant. */
-static int
-is_first(const rs_writes *w, Py_ssize_t i)
-{
-    for (Py_ssize_t k = 0; k < i; k++) {
-        if (w->writes[k].dict == w->writes[i].dict &&
-            w->writes[k].key == w->writes[i].key) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 int
 rs_writes_visit(const rs_writes *w, const rs_idmap *dicts,
                 int (*visit)(void *arg, PyObject *dict, PyTypeObject *type,
@@ -568,7 +584,8 @@ rs_writes_visit(const rs_writes *w, const rs_idmap *dicts,
         const rs_write *write = &w->writes[i];
         const rs_watched_dict *d = &w->dicts[write->dict];
         PyObject *now;
-        if (!is_meant(dicts, d) || !is_first(w, i)) {
+        /* the first one has told what the key meant */
+        if (!is_meant(dicts, d) || !write->first) {
             continue;
         }
         now = PyDict_GetItemWithError(d->dict, write->key);
@@ -601,19 +618,7 @@ rs_writes_clear(rs_writes *w)
     PyMem_Free(taken.writes);
     PyMem_Free(taken.dicts);
     rs_idmap_clear(&taken.index);
-}
-
-/* Is this the last one to its key? */
-static int
-is_last(const rs_writes *w, Py_ssize_t i)
-{
-    for (Py_ssize_t k = i + 1; k < w->n_writes; k++) {
-        if (w->writes[k].dict == w->writes[i].dict &&
-            w->writes[k].key == w->writes[i].key) {
-            return 0;
-        }
-    }
-    return 1;
+    rs_newest_clear(&taken.newest);
 }
 
 /* Where there is a copy that tells, the writes before it count. */
@@ -631,7 +636,7 @@ rs_writes_stored(const rs_writes *w, PyObject *op)
         const rs_write *write = &w->writes[i];
         const rs_watched_dict *d = &w->dicts[write->dict];
         if (!is_told_by_copy(d) || i < d->copied_at) {
-            count += write->now == op && is_last(w, i);
+            count += write->now == op && write->last;
             count += write->key == op && write->old == NULL && write->now != NULL;
         }
     }
@@ -644,16 +649,47 @@ rs_writes_stored(const rs_writes *w, PyObject *op)
     return count;
 }
 
+int
+rs_writes_added(const rs_writes *w, const PyObject *dict, const PyObject *key)
+{
+    for (Py_ssize_t i = 0; i < w->n_writes; i++) {
+        const rs_write *write = &w->writes[i];
+        if (write->key == key && write->old == NULL &&
+            w->dicts[write->dict].dict == dict) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 Py_ssize_t
 rs_writes_holds(const rs_writes *w, const PyObject *op)
 {
-    Py_ssize_t count = rs_idmap_has(&w->index, op);
+    return rs_idmap_has(&w->index, op);
+}
+
+int
+rs_writes_visit_held(const rs_writes *w, visitproc visit, void *arg)
+{
     for (Py_ssize_t i = 0; i < w->n_writes; i++) {
-        count += (w->writes[i].key == op) + (w->writes[i].old == op);
+        const rs_write *write = &w->writes[i];
+        int result = visit(write->key, arg);
+        if (result == 0 && write->old != NULL) {
+            result = visit(write->old, arg);
+        }
+        if (result != 0) {
+            return result;
+        }
     }
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
-        count += (w->dicts[i].dict == op) + ((PyObject *)w->dicts[i].type == op) +
-                 (w->dicts[i].copy == op);
+        const rs_watched_dict *d = &w->dicts[i];
+        PyObject *refs[] = {d->dict, (PyObject *)d->type, d->copy, d->order};
+        for (size_t k = 0; k < Py_ARRAY_LENGTH(refs); k++) {
+            int result = refs[k] != NULL ? visit(refs[k], arg) : 0;
+            if (result != 0) {
+                return result;
+            }
+        }
     }
-    return count;
+    return 0;
 }

@@ -3,26 +3,31 @@
  *           values, and to the contents before a first removal.
  * Provides: rs_writes_open, rs_writes_watch, rs_writes_stop, rs_writes_undo,
  *           rs_writes_undo_some, rs_writes_visit,
- *           rs_writes_clear, rs_writes_stored, rs_writes_holds.
- * Depends:  session.h, heap.h.
+ *           rs_writes_added, rs_writes_clear, rs_writes_stored, rs_writes_holds,
+ *           rs_writes_visit_held.
+ * Depends:  session.h, heap.h, newest.h.
  * Threads:  the updating thread; the watcher's callback runs in any, under the GIL.
  * Invariants:
- *   B1  one watcher id, taken by open and given back by stop; no id left: contents are
- *       compared with a copy instead.
+ *   B1  one watcher id, taken by open and given back by stop; no id left, or a dict that
+ *       tells watchers nothing: contents are compared with a copy instead.
  *   B2  a value is put back only where the dict still has what the updating thread wrote
  *       there: what other threads wrote stays.
  *   B3  old values are kept alive, new ones are known by address only.
+ *   B4  writes to one key, between which nobody else has written, are one record: the cost
+ *       goes with the number of keys.
  */
 #ifndef RS_WRITES_H
 #define RS_WRITES_H
 
 #include "made.h"
+#include "newest.h"
 #include "session.h"
 
 typedef struct {
     PyObject *dict;
     PyTypeObject *type;   /* the class whose dict it is, or NULL */
     int named_only;       /* only keys in `names` matter */
+    int compared;         /* no watcher tells: with the copy, which is made at once */
     PyObject *copy;       /* contents before the first removal, or NULL */
     PyObject *order;      /* list: the keys of an OrderedDict, else NULL */
     Py_ssize_t copied_at; /* number of writes recorded before it */
@@ -36,6 +41,7 @@ typedef struct {
     PyObject *key;
     PyObject *old;   /* NULL: there was none */
     const void *now; /* NULL: removed */
+    int first, last; /* of those to its key */
 } rs_write;
 
 typedef struct {
@@ -49,6 +55,7 @@ typedef struct {
     Py_ssize_t n_dicts, dicts_room;
     rs_write *writes;
     Py_ssize_t n_writes, writes_room;
+    rs_newest newest; /* while recording */
 } rs_writes;
 
 /* `names`: set of str, borrowed until rs_writes_stop. 0 or -1. */
@@ -83,6 +90,11 @@ void rs_writes_clear(rs_writes *w);
  * there. No watcher told (B1): none is known. */
 Py_ssize_t rs_writes_stored(const rs_writes *w, PyObject *op);
 
+/* Did the updating thread add this key to a watched dict? 1 or 0. */
+int rs_writes_added(const rs_writes *w, const PyObject *dict, const PyObject *key);
+
+/* References to `op` that can be looked up; and visit() for each of the others. */
 Py_ssize_t rs_writes_holds(const rs_writes *w, const PyObject *op);
+int rs_writes_visit_held(const rs_writes *w, visitproc visit, void *arg);
 
 #endif

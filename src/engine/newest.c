@@ -1,0 +1,64 @@
+#include "newest.h"
+
+#include <string.h>
+
+/* The place of the key, or the empty one where it would go. */
+static rs_newest_entry *
+place_of(const rs_newest *n, Py_ssize_t dict, const void *key)
+{
+    uint64_t x = ((uint64_t)(uintptr_t)key >> 4) + ((uint64_t)dict << 40);
+    size_t place;
+    x *= 0x9E3779B97F4A7C15ULL;
+    place = (size_t)(x ^ (x >> 29)) & (n->size - 1);
+    while (n->entries[place].record != 0 &&
+           (n->entries[place].key != key || n->entries[place].dict != dict)) {
+        place = (place + 1) & (n->size - 1);
+    }
+    return &n->entries[place];
+}
+
+Py_ssize_t
+rs_newest_find(const rs_newest *n, Py_ssize_t dict, const void *key)
+{
+    return n->used != 0 ? place_of(n, dict, key)->record - 1 : -1;
+}
+
+static int
+grow(rs_newest *n)
+{
+    rs_newest larger = {NULL, n->size != 0 ? n->size * 2 : 64, n->used};
+    larger.entries = PyMem_Calloc(larger.size, sizeof(rs_newest_entry));
+    if (larger.entries == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < n->size; i++) {
+        const rs_newest_entry *entry = &n->entries[i];
+        if (entry->record != 0) {
+            *place_of(&larger, entry->dict, entry->key) = *entry;
+        }
+    }
+    PyMem_Free(n->entries);
+    *n = larger;
+    return 0;
+}
+
+int
+rs_newest_set(rs_newest *n, Py_ssize_t dict, const void *key, Py_ssize_t record)
+{
+    rs_newest_entry *entry;
+    if (n->used * 2 >= n->size && grow(n) < 0) {
+        return -1;
+    }
+    entry = place_of(n, dict, key);
+    n->used += entry->record == 0;
+    *entry = (rs_newest_entry){dict, key, record + 1};
+    return 0;
+}
+
+void
+rs_newest_clear(rs_newest *n)
+{
+    PyMem_Free(n->entries);
+    memset(n, 0, sizeof(*n));
+}
