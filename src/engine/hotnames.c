@@ -94,12 +94,18 @@ typedef struct {
 typedef int (*use_of_name)(name_check *c, PyObject *code, int op, PyObject *name,
                            int line);
 
+/* Annotations may name what is there for type checkers only (3.14 evaluates them when
+ * somebody asks). */
 static int
 walk_code(name_check *c, PyObject *code, use_of_name use)
 {
-    PyObject *bytes = PyCode_GetCode(RS_CODE(code)), *constants;
+    PyObject *bytes, *constants;
     const unsigned char *text;
     int arg = 0, result = 0;
+    if (rs_text_equals(RS_CODE(code)->co_name, "__annotate__")) {
+        return 0;
+    }
+    bytes = PyCode_GetCode(RS_CODE(code));
     if (bytes == NULL) {
         return -1;
     }

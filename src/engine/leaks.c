@@ -29,10 +29,12 @@ struct rs_leaks {
     rs_threads *threads;
     rs_idmap constants; /* of the units' code, where others have run */
     rs_idmap
-        attributes; /* object -> the name of its attribute that was copied, or a set
+        attributes;   /* object -> the name of its attribute that was copied, or a set
                             of them */
     rs_idmap own;   /* the same, of those that the snippet's own code sets or deletes */
-    rs_idmap named; /* effects: what is under the names that they read */
+    rs_idmap whole;   /* instances whose __dict__ is watched */
+    rs_newest newest; /* object -> the snapshot of an attribute of it, until the end */
+    rs_idmap named;   /* effects: what is under the names that they read */
 };
 
 /* ---- what bodies made ---------------------------------------------------------------- */
@@ -244,20 +246,77 @@ add_attribute(rs_idmap *map, PyObject *object, PyObject *name)
     return found == 0 ? PySet_Add(names, name) : found;
 }
 
+/* Is its dict watched, and does the attribute live there? */
+static int
+is_told_by_dict(const struct rs_leaks *leaks, PyObject *object, PyObject *name)
+{
+    PyObject *mro = Py_TYPE(object)->tp_mro;
+    if (!rs_idmap_has(&leaks->whole, object)) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *dict = PyType_GetDict(RS_TYPE(PyTuple_GET_ITEM(mro, i)));
+        PyObject *found = PyDict_GetItemWithError(dict, name);
+        Py_DECREF(dict);
+        if (found != NULL) {
+            return !Py_IS_TYPE(found, &PyMemberDescr_Type);
+        }
+    }
+    return PyErr_Occurred() ? -1 : 1;
+}
+
+static int
+add_to_object(struct rs_leaks *leaks, rs_snapshot *snap)
+{
+    snap->before = rs_newest_find(&leaks->newest, 0, snap->object);
+    if (rs_newest_set(&leaks->newest, 0, snap->object, leaks->n_snapshots) < 0) {
+        rs_snapshot_clear(snap);
+        return -1;
+    }
+    return add_snapshot(leaks, snap);
+}
+
 static int
 reach_attribute(void *arg, PyObject *object, PyObject *name)
 {
     struct rs_leaks *leaks = arg;
     rs_snapshot snap;
-    int result = add_attribute(&leaks->attributes, object, name);
+    int result = is_told_by_dict(leaks, object, name);
+    if (result == 0) {
+        result = add_attribute(&leaks->attributes, object, name);
+    }
     if (result == 0) {
         result = rs_snapshot_take_attribute(&snap, object, name);
-        return result == 1 ? add_snapshot(leaks, &snap) : result;
+        return result == 1 ? add_to_object(leaks, &snap) : result;
     }
     return result < 0 ? -1 : 0;
 }
 
-static const rs_reach_visitor visitor = {reach_dict, reach_container, reach_attribute};
+/* From now on the dict tells of the object's attributes. Copies of single ones that were
+ * made before go back after it: to what was before. */
+static int
+reach_whole(void *arg, PyObject *object, PyObject *dict)
+{
+    struct rs_leaks *leaks = arg;
+    Py_ssize_t i = rs_newest_find(&leaks->newest, 0, object);
+    if (rs_idmap_has(&leaks->whole, object)) {
+        return 0;
+    }
+    for (; i >= 0; i = leaks->snapshots[i].before) {
+        rs_snapshot *snap = &leaks->snapshots[i];
+        int changed = rs_snapshot_compare(snap, leaks->s->st);
+        if (changed < 0) {
+            return -1;
+        }
+        snap->settled = 1;
+    }
+    return rs_idmap_set(&leaks->whole, object, object) < 0
+               ? -1
+               : reach_dict(arg, dict, NULL, 0);
+}
+
+static const rs_reach_visitor visitor = {reach_dict, reach_container, reach_attribute,
+                                         reach_whole};
 
 /* ---- begin, see, end ----------------------------------------------------------------- */
 
@@ -280,6 +339,8 @@ free_leaks(rs_session *s)
     rs_idmap_clear(&leaks->attributes);
     rs_idmap_clear(&leaks->own);
     rs_idmap_clear(&leaks->named);
+    rs_idmap_clear(&leaks->whole);
+    rs_newest_clear(&leaks->newest);
     PyMem_Free(leaks);
 }
 
@@ -378,9 +439,12 @@ rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name
     case RS_NOTE_INSIDE:
         return rs_reach_inside(&leaks->reach, object, name);
     case RS_NOTE_DELETE:
-        return rs_reach_attribute(&leaks->reach, object, name) < 0
+        if (add_attribute(&leaks->own, object, name) < 0) {
+            return -1;
+        }
+        return rs_reach_whole(&leaks->reach, object) < 0
                    ? -1
-                   : rs_reach_whole(&leaks->reach, object);
+                   : rs_reach_attribute(&leaks->reach, object, name);
     case RS_NOTE_WHOLE:
         return rs_reach_whole(&leaks->reach, object) < 0
                    ? -1
@@ -459,7 +523,8 @@ drop_unchanged(struct rs_leaks *leaks)
     int result = 0;
     for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
         rs_snapshot *snap = &leaks->snapshots[i];
-        int changed = rs_snapshot_compare(snap, leaks->s->st);
+        int changed = snap->settled ? snap->after != NULL
+                                    : rs_snapshot_compare(snap, leaks->s->st);
         if (changed == 1) {
             leaks->snapshots[kept++] = *snap;
             continue;
@@ -623,6 +688,7 @@ held_by(const struct rs_leaks *leaks, const PyObject *op)
     count += rs_idmap_has(&leaks->attributes, op);
     count += rs_idmap_has(&leaks->own, op);
     count += 2 * rs_idmap_has(&leaks->named, op);
+    count += 2 * rs_idmap_has(&leaks->whole, op);
     return count;
 }
 

@@ -135,25 +135,33 @@ wrap_items(const place *p, PyObject *list)
     return 0;
 }
 
-/* delattr(x, ...), setattr(x, ...) and type's and object's methods of that name. */
 static int
-sets_any_attribute(PyObject *func, PyObject *args)
+is_one_of(PyObject *name, const char *const *names)
 {
-    static const char *const names[] = {"setattr", "delattr", "__setattr__",
-                                        "__delattr__"};
-    PyObject *name = NULL;
-    if (PyList_GET_SIZE(args) < 2 || rs_ast_is(PyList_GET_ITEM(args, 0), "Starred")) {
-        return 0;
-    }
-    if (rs_ast_is(func, "Name")) {
-        name = rs_ast_get(func, "id");
-    } else if (rs_ast_is(func, "Attribute")) {
-        name = rs_ast_get(func, "attr");
-    }
-    for (size_t i = 0; name != NULL && i < Py_ARRAY_LENGTH(names); i++) {
+    for (int i = 0; name != NULL && names[i] != NULL; i++) {
         if (rs_text_equals(name, names[i])) {
             return 1;
         }
+    }
+    return 0;
+}
+
+/* setattr(x, ...), vars(x), x.__setattr__(...), object.__setattr__(x, ...): attributes of x,
+ * nobody knows which. */
+static int
+probe_setters(const place *p, PyObject *func, PyObject *args)
+{
+    static const char *const functions[] = {"setattr", "delattr", "vars", NULL};
+    static const char *const methods[] = {"__setattr__", "__delattr__", "__setstate__",
+                                          NULL};
+    int first = PyList_GET_SIZE(args) > 0 && may_live(PyList_GET_ITEM(args, 0));
+    if (rs_ast_is(func, "Name") && is_one_of(rs_ast_get(func, "id"), functions)) {
+        return first ? wrap_item(p, args, 0, RS_NOTE_WHOLE) : 0;
+    }
+    if (rs_ast_is(func, "Attribute") && is_one_of(rs_ast_get(func, "attr"), methods)) {
+        return first && wrap_item(p, args, 0, RS_NOTE_WHOLE) < 0
+                   ? -1
+                   : wrap_field(p, func, "value", RS_NOTE_WHOLE, NULL);
     }
     return 0;
 }
@@ -168,6 +176,9 @@ probe_call(const place *p, PyObject *node)
     if (func == NULL || args == NULL || keywords == NULL) {
         return -1;
     }
+    if (probe_setters(p, func, args) < 0) {
+        return -1;
+    }
     if (rs_ast_is(func, "Attribute")) {
         PyObject *object = rs_ast_get(func, "value");
         if (object == NULL || (may_live(object) &&
@@ -175,9 +186,6 @@ probe_call(const place *p, PyObject *node)
             return -1;
         }
     } else if (may_live(func) && wrap_field(p, node, "func", RS_NOTE_REACH, NULL) < 0) {
-        return -1;
-    }
-    if (sets_any_attribute(func, args) && wrap_item(p, args, 0, RS_NOTE_WHOLE) < 0) {
         return -1;
     }
     return wrap_items(p, args) < 0 ? -1 : wrap_items(p, keywords);
@@ -375,12 +383,18 @@ probe_augmented(const place *p, PyObject *node, PyObject *target)
 static int
 probe_attribute(const place *p, PyObject *node)
 {
-    PyObject *ctx = rs_ast_get(node, "ctx"), *name;
+    PyObject *ctx = rs_ast_get(node, "ctx"), *name = rs_ast_get(node, "attr");
     int result;
-    if (ctx == NULL || rs_ast_is(ctx, "Load")) {
-        return ctx == NULL ? -1 : 0;
+    if (ctx == NULL || name == NULL) {
+        return -1;
     }
-    name = stored_name(p, rs_ast_get(node, "attr"));
+    if (rs_text_equals(name, "__dict__")) {
+        return wrap_field(p, node, "value", RS_NOTE_WHOLE, NULL);
+    }
+    if (rs_ast_is(ctx, "Load")) {
+        return 0;
+    }
+    name = stored_name(p, name);
     if (name == NULL) {
         return -1;
     }

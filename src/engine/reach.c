@@ -4,6 +4,7 @@
 
 #include "attribute.h"
 #include "hotfix.h"
+#include "threads.h"
 #include "wrappers.h"
 
 /* How many steps from a module: a submodule's class's container is three. */
@@ -67,6 +68,7 @@ rs_reach_open(rs_reach *r, rs_session *s, int effects, const rs_reach_visitor *v
         return -1;
     }
     r->scale = s->hot != NULL ? 100 : 1;
+    r->whole = s->hot != NULL && rs_threads_more();
     if (s->hot != NULL) {
         PyObject *code = rs_hot_code(s);
         return collect_names(r->names, code) < 0 || collect_stored(r, code, 0) < 0 ? -1
@@ -369,12 +371,15 @@ see_referents(rs_reach *r, PyObject *object)
     }
     for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(referents); i++) {
         PyObject *referent = PyList_GET_ITEM(referents, i);
+        int own = PyDict_Check(referent) ? is_own_dict(object, referent) : 0;
+        if (own < 0 || (own && r->s->hot != NULL &&
+                        r->visitor->whole(r->arg, object, referent) < 0)) {
+            result = -1;
+            break;
+        }
         result = see_container(r, referent);
-        if (result == 1 && PyDict_Check(referent)) {
-            result = is_own_dict(object, referent);
-            if (result == 1) {
-                result = see_containers(r, referent, NULL);
-            }
+        if (result == 1 && own) {
+            result = see_containers(r, referent, NULL);
         }
     }
     Py_XDECREF(referents);
@@ -401,7 +406,8 @@ see_instance(rs_reach *r, PyObject *object)
     if (names == NULL || see_referents(r, object) < 0 ||
         see_attributes(r, object, names) < 0 ||
         (r->s->hot != NULL && see_attributes(r, object, r->stored) < 0) ||
-        (rs_idmap_has(&r->losing, Py_TYPE(object)) && rs_reach_whole(r, object) < 0)) {
+        ((r->whole || rs_idmap_has(&r->losing, Py_TYPE(object))) &&
+         rs_reach_whole(r, object) < 0)) {
         return -1;
     }
     return see_class_containers(r, Py_TYPE(object));
@@ -611,14 +617,17 @@ rs_reach_whole(rs_reach *r, PyObject *object)
 {
     PyObject *dict;
     int result;
-    if (PyModule_Check(object) || PyType_Check(object)) {
-        return 0; /* their namespaces are watched */
+    if (PyModule_Check(object)) {
+        return r->visitor->dict(r->arg, PyModule_GetDict(object), NULL, 0);
+    }
+    if (PyType_Check(object)) {
+        return see_class(r, RS_TYPE(object));
     }
     dict = own_dict(object);
     if (dict == NULL) {
         return PyErr_Occurred() ? -1 : see_slots(r, object);
     }
-    result = r->visitor->dict(r->arg, dict, NULL, 0);
+    result = r->visitor->whole(r->arg, object, dict);
     Py_DECREF(dict);
     return result < 0 ? -1 : see_slots(r, object);
 }

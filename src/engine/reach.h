@@ -31,6 +31,8 @@ typedef struct {
     int (*container)(void *arg, PyObject *container);
     /* An attribute that an instance may have, and that a body may set. */
     int (*attribute)(void *arg, PyObject *object, PyObject *name);
+    /* The __dict__ of an instance: all its attributes may change, with their order. */
+    int (*whole)(void *arg, PyObject *object, PyObject *dict);
 } rs_reach_visitor;
 
 typedef struct {
@@ -40,6 +42,7 @@ typedef struct {
     PyObject *names;  /* set of str: what bodies and the functions in them read */
     PyObject *stored; /* set of str: attributes that they set, and what they call */
     int scale;        /* the limits are so many times as high */
+    int whole;        /* dicts of instances tell who wrote them, where that matters */
     int all_names;    /* a unit's code is not known: it may read anything */
     rs_attrs_opcodes opcodes;
     rs_idmap seen;         /* -> itself; an instance: -> how many were in `stored` */

@@ -31,6 +31,9 @@ typedef struct {
     PyObject *held;     /* list, set, bytes; value or NULL of an attribute */
     const void **after; /* contents when compared, if these differ */
     Py_ssize_t n_after;
+    /* leaks.c, of an attribute: */
+    Py_ssize_t before; /* the snapshot before it of the same object, or -1 */
+    int settled;       /* it was compared when the object's dict began to be watched */
 } rs_snapshot;
 
 /* 1 and *size (elements), 0 if `object` is nothing to take a snapshot of, -1. */

@@ -62,6 +62,12 @@ count_others(void)
     return count;
 }
 
+int
+rs_threads_more(void)
+{
+    return next_other(NULL) != NULL;
+}
+
 rs_threads *
 rs_threads_mark(void)
 {

@@ -1,6 +1,6 @@
 /* threads.h -- whether other threads of this interpreter have run meanwhile.
  * Owns:     the mark that is handed out.
- * Provides: rs_threads_mark, rs_threads_ran, rs_threads_free.
+ * Provides: rs_threads_more, rs_threads_mark, rs_threads_ran, rs_threads_free.
  * Depends:  compat.h. The one place that asks the platform for the time a thread used.
  * Threads:  the GIL is held.
  * Invariants:
@@ -13,6 +13,9 @@
 #include "compat.h"
 
 typedef struct rs_threads rs_threads;
+
+/* Is there another thread? 1 or 0. */
+int rs_threads_more(void);
 
 /* NULL with MemoryError. */
 rs_threads *rs_threads_mark(void);
