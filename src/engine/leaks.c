@@ -29,10 +29,12 @@ struct rs_leaks {
     rs_threads *threads;
     rs_idmap constants; /* of the units' code, where others have run */
     rs_idmap
-        attributes;   /* object -> the name of its attribute that was copied, or a set
+        attributes; /* object -> the name of its attribute that was copied, or a set
                             of them */
     rs_idmap own;   /* the same, of those that the snippet's own code sets or deletes */
-    rs_idmap whole;   /* instances whose __dict__ is watched */
+    rs_idmap
+        whole; /* instances whose __dict__ is watched -> themselves, or None if that
+                         tells nothing */
     rs_newest newest; /* object -> the snapshot of an attribute of it, until the end */
     rs_idmap named;   /* effects: what is under the names that they read */
 };
@@ -251,7 +253,7 @@ static int
 is_told_by_dict(const struct rs_leaks *leaks, PyObject *object, PyObject *name)
 {
     PyObject *mro = Py_TYPE(object)->tp_mro;
-    if (!rs_idmap_has(&leaks->whole, object)) {
+    if (rs_idmap_get(&leaks->whole, object) != object) {
         return 0;
     }
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
@@ -310,7 +312,8 @@ reach_whole(void *arg, PyObject *object, PyObject *dict)
         }
         snap->settled = 1;
     }
-    return rs_idmap_set(&leaks->whole, object, object) < 0
+    return rs_idmap_set(&leaks->whole, object,
+                        rs_dict_is_silent(dict) ? Py_None : object) < 0
                ? -1
                : reach_dict(arg, dict, NULL, 0);
 }
@@ -688,7 +691,7 @@ held_by(const struct rs_leaks *leaks, const PyObject *op)
     count += rs_idmap_has(&leaks->attributes, op);
     count += rs_idmap_has(&leaks->own, op);
     count += 2 * rs_idmap_has(&leaks->named, op);
-    count += 2 * rs_idmap_has(&leaks->whole, op);
+    count += rs_idmap_holds(&leaks->whole, op, op);
     return count;
 }
 
