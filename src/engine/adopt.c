@@ -15,20 +15,43 @@ is_written(const rs_session *s, const void *written, PyObject *now)
 
 /* ---- keys of dicts ---- */
 
-static int
-is_last(const rs_writes *w, Py_ssize_t i)
+/* For each write: is it the last one to its key? PyMem_Free it; NULL with an exception.
+ * Keys are of built-in types (writes.c), so that no user code looks for them. */
+static char *
+find_last(const rs_writes *w)
 {
-    for (Py_ssize_t k = i + 1; k < w->n_writes; k++) {
-        if (w->writes[k].dict == w->writes[i].dict &&
-            rs_same_value(w->writes[k].key, w->writes[i].key)) {
-            return 0;
+    char *last = PyMem_Calloc((size_t)w->n_writes + 1, 1);
+    PyObject **keys = PyMem_Calloc((size_t)w->n_dicts + 1, sizeof(PyObject *));
+    int failed = last == NULL || keys == NULL;
+    for (Py_ssize_t i = w->n_writes - 1; !failed && i >= 0; i--) {
+        PyObject **set = &keys[w->writes[i].dict], *key = w->writes[i].key;
+        int found = 0;
+        if (*set == NULL) {
+            *set = PySet_New(NULL);
         }
+        found = *set != NULL ? PySet_Contains(*set, key) : -1;
+        if (found == 0) {
+            last[i] = 1;
+            found = PySet_Add(*set, key);
+        }
+        failed = found < 0;
     }
-    return 1;
+    for (Py_ssize_t i = 0; keys != NULL && i < w->n_dicts; i++) {
+        Py_XDECREF(keys[i]);
+    }
+    PyMem_Free(keys);
+    if (failed) {
+        PyMem_Free(last);
+        if (!PyErr_Occurred()) {
+            PyErr_NoMemory();
+        }
+        return NULL;
+    }
+    return last;
 }
 
 static int
-adopt_write(rs_session *s, const rs_writes *w, Py_ssize_t i, rs_when when)
+adopt_write(rs_session *s, const rs_writes *w, Py_ssize_t i, rs_when when, int is_last)
 {
     const rs_write *write = &w->writes[i];
     const rs_watched_dict *d = &w->dicts[write->dict];
@@ -46,7 +69,7 @@ adopt_write(rs_session *s, const rs_writes *w, Py_ssize_t i, rs_when when)
                                                      write->old, now, follower, when)
                              : rs_journal_adopt_dict(&s->journal, d->dict, own,
                                                      write->old, now, follower, when);
-    if (result == 0 && (when == RS_LATER || s->journal.used > known) && is_last(w, i) &&
+    if (result == 0 && (when == RS_LATER || s->journal.used > known) && is_last &&
         !is_written(s, write->now, now)) {
         rs_journal_adopt_lost(&s->journal);
     }
@@ -82,6 +105,25 @@ is_opaque(const rs_watched_dict *d)
     return d->opaque && d->copy != NULL && d->type == NULL && d->order == NULL;
 }
 
+/* The first write of a key says what it held, the last one what it holds. */
+static int
+adopt_keys(rs_session *s, const rs_writes *w, rs_when when)
+{
+    int result = 0;
+    char *last = find_last(w);
+    if (last == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t n = 0; result == 0 && n < w->n_writes; n++) {
+        Py_ssize_t i = when == RS_EARLIER ? w->n_writes - 1 - n : n;
+        if (!is_opaque(&w->dicts[w->writes[i].dict])) {
+            result = adopt_write(s, w, i, when, last[i]);
+        }
+    }
+    PyMem_Free(last);
+    return result;
+}
+
 int
 rs_adopt_writes(rs_session *s, const rs_writes *w, rs_when when)
 {
@@ -100,15 +142,7 @@ rs_adopt_writes(rs_session *s, const rs_writes *w, rs_when when)
             return -1;
         }
     }
-    /* the first write of a key says what it held, the last one what it holds */
-    for (Py_ssize_t n = 0; n < w->n_writes; n++) {
-        Py_ssize_t i = when == RS_EARLIER ? w->n_writes - 1 - n : n;
-        if (!is_opaque(&w->dicts[w->writes[i].dict]) &&
-            adopt_write(s, w, i, when) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return adopt_keys(s, w, when);
 }
 
 /* ---- other containers, attributes ---- */
