@@ -1,5 +1,6 @@
 #include "abstract.h"
 
+#include "future.h"
 #include "same.h"
 #include "select.h"
 
@@ -45,69 +46,13 @@ value_is_abstract(const rs_session *s, PyObject *value, int depth)
     return 0;
 }
 
-/* The unit and the shell of a class of which parts ran, or NULL. */
-static const rs_select_shell *
-shell_of(const rs_session *s, PyTypeObject *type, const rs_unit **unit)
-{
-    for (Py_ssize_t i = 0; i < s->n_units; i++) {
-        const rs_unit *u = &s->units[i];
-        for (Py_ssize_t k = 0; u->parts && k < u->selection->n_shells; k++) {
-            if (u->selection->shells[k].live == (PyObject *)type) {
-                *unit = u;
-                return &u->selection->shells[k];
-            }
-        }
-    }
-    return NULL;
-}
-
-/* What `name` will be in a class of which parts ran. Borrowed, or NULL. */
-static PyObject *
-future_part(const rs_unit *u, const rs_select_shell *shell, PyObject *name)
-{
-    PyObject *value = shell->space != NULL ? PyDict_GetItemWithError(shell->space, name)
-                                           : NULL;
-    PyObject *qualname;
-    if (value != NULL) {
-        return value;
-    }
-    value = rs_class_get(RS_TYPE(shell->live), name);
-    qualname = PyUnicode_FromFormat("%U.%U", shell->qualname, name);
-    if (qualname == NULL) {
-        PyErr_Clear(); /* out of memory: the next allocation says so */
-        return value;
-    }
-    if (rs_select_is_gone(u, qualname)) { /* lives on, but has no say in this */
-        value = NULL;
-    }
-    Py_DECREF(qualname);
-    return value;
-}
-
-/* What `name` will be in `type` after the update (borrowed), or NULL. */
-static PyObject *
-future_value(const rs_session *s, PyTypeObject *type, PyObject *name)
-{
-    PyObject *donor = rs_idmap_get(&s->claimed, type);
-    const rs_unit *u = NULL;
-    const rs_select_shell *shell = shell_of(s, type, &u);
-    if (shell != NULL) {
-        return future_part(u, shell, name);
-    }
-    if (donor != NULL && PyType_Check(donor)) {
-        /* what is gone from the source lives on, but has no say in this */
-        return rs_class_get(RS_TYPE(donor), name);
-    }
-    return rs_class_get(type, name);
-}
-
 /* Is `name` abstract for `type`, going by the method resolution order that it has? */
 static int
 stays_abstract(const rs_session *s, PyTypeObject *type, PyObject *name)
 {
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
-        PyObject *value = future_value(s, RS_TYPE(PyTuple_GET_ITEM(mro, i)), name);
+        PyObject *value = rs_future_value(s, RS_TYPE(PyTuple_GET_ITEM(mro, i)), name);
         if (value != NULL) {
             return value_is_abstract(s, value, 0);
         }

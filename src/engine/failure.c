@@ -138,9 +138,10 @@ describe_exception(PyObject *exc)
     return result;
 }
 
-/* Either: "preparing m failed at m.py:2: ValueError: x". */
+/* Either: "preparing m failed at m.py:2: ValueError: x". `whom`: instead of the unit. */
 static int
-raise_error(rs_session *s, const rs_unit *unit, const char *doing, const char *outcome)
+raise_error(rs_session *s, const rs_unit *unit, PyObject *whom, const char *doing,
+            const char *outcome)
 {
     PyObject *place = NULL, *what = NULL, *message = NULL, *error = NULL;
     PyObject *exc = PyErr_GetRaisedException();
@@ -161,8 +162,9 @@ raise_error(rs_session *s, const rs_unit *unit, const char *doing, const char *o
     place = describe_place(s, exc, &unit);
     what = place != NULL ? describe_exception(exc) : NULL;
     if (what != NULL) {
-        message = unit != NULL ? PyUnicode_FromFormat("%s %U failed at %U: %U%s", doing,
-                                                      unit->name, place, what, outcome)
+        whom = whom == NULL && unit != NULL ? unit->name : whom;
+        message = whom != NULL ? PyUnicode_FromFormat("%s %U failed at %U: %U%s", doing,
+                                                      whom, place, what, outcome)
                                : PyUnicode_FromFormat("%s failed at %U: %U%s", doing,
                                                       place, what, outcome);
     }
@@ -187,15 +189,31 @@ rs_prepare_error(rs_session *s, const rs_unit *unit)
     if (s->hot != NULL) {
         const rs_unit snippet = {.name = s->hot->o.label,
                                  .filename = s->hot->o.filename};
-        return raise_error(s, &snippet, "hotfix",
+        return raise_error(s, &snippet, NULL, "hotfix",
                            "; what it had changed was taken back");
     }
-    return raise_error(s, unit, "preparing", "");
+    return raise_error(s, unit, NULL, "preparing", "");
 }
 
 int
 rs_effects_error(rs_session *s, const rs_unit *unit)
 {
-    return raise_error(s, unit, "running changed statements of",
+    return raise_error(s, unit, NULL, "running changed statements of",
                        "; the update was undone");
+}
+
+int
+rs_migrate_error(rs_session *s, PyObject *module, PyObject *qualname)
+{
+    PyObject *cause = PyErr_GetRaisedException();
+    PyObject *whom = module != NULL ? PyUnicode_FromFormat("%U.%U", module, qualname)
+                                    : Py_NewRef(qualname);
+    if (whom == NULL) {
+        Py_DECREF(cause);
+        return -1;
+    }
+    PyErr_SetRaisedException(cause);
+    raise_error(s, NULL, whom, "migrating an instance of", "; nothing has changed");
+    Py_DECREF(whom);
+    return -1;
 }

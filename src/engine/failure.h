@@ -1,6 +1,6 @@
 /* failure.h -- what went wrong in new code, told with module, file and line.
  * Owns:     nothing.
- * Provides: rs_prepare_error, rs_effects_error.
+ * Provides: rs_prepare_error, rs_effects_error, rs_migrate_error.
  * Depends:  session.h.
  * Threads:  the updating thread. str() of the original exception may run Python code.
  */
@@ -16,5 +16,9 @@ int rs_prepare_error(rs_session *s, const rs_unit *unit);
 
 /* The same for what the statements that run after the commit raised (effects.h). */
 int rs_effects_error(rs_session *s, const rs_unit *unit);
+
+/* The same for what __migrate_instance__ raised for an instance of that class (migrate.h).
+ * `module` may be NULL. */
+int rs_migrate_error(rs_session *s, PyObject *module, PyObject *qualname);
 
 #endif

@@ -197,6 +197,18 @@ done:
 #endif
 }
 
+int
+rs_frames_keep(rs_session *s, rs_unit *u)
+{
+    PyObject *grave = Py_BuildValue("(OO[]O)", u->scratch, s->builtins, Py_None);
+    int result = grave != NULL ? PyList_Append(s->st->graveyard, grave) : -1;
+    Py_XDECREF(grave);
+    if (result == 0) {
+        u->borrowed = 1;
+    }
+    return result;
+}
+
 /* Appends those generators of `from`, or of weak references in it, that borrow. 0 or -1. */
 static int
 append_borrowers(PyObject *borrowers, PyObject *from, borrowed *what)
@@ -238,7 +250,8 @@ is_needed(PyObject *grave, PyObject **generators)
     PyObject *space = PyTuple_GET_ITEM(grave, GRAVE_NAMESPACE);
     borrowed what = {space != Py_None ? space : NULL,
                      PyTuple_GET_ITEM(grave, GRAVE_BUILTINS)};
-    int result = rs_stacks_running(frame_borrows, &what);
+    int result = PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_None ||
+                 rs_stacks_running(frame_borrows, &what);
     PyObject *borrowers;
     if (result != 0) {
         return result;

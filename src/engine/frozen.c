@@ -116,15 +116,40 @@ visit_references(search *all, PyObject *op)
 
 /* ---- where it begins ---- */
 
+/* One by one: asked for all of them, a frame of 3.12 makes a copy that it keeps. */
+static int
+append_variables(PyFrameObject *frame, PyObject *names, PyObject *values)
+{
+    int result = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *value = PyFrame_GetVar(frame, PyTuple_GET_ITEM(names, i));
+        if (value != NULL) {
+            result = PyList_Append(values, value);
+            Py_DECREF(value);
+        } else if (PyErr_ExceptionMatches(PyExc_NameError)) {
+            PyErr_Clear(); /* it has no value now */
+        } else {
+            result = -1;
+        }
+    }
+    return result;
+}
+
 /* The variables of running code: frames don't show them to the collector. */
 static int
 append_locals(PyFrameObject *frame, void *roots)
 {
-    PyObject *locals = PyFrame_GetLocals(frame);
-    PyObject *values = locals != NULL ? PyMapping_Values(locals) : NULL;
-    int result = values != NULL ? PyList_Append(roots, values) : -1;
-    Py_XDECREF(locals);
-    Py_XDECREF(values);
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    PyObject *locals;
+    int result;
+    if ((code->co_flags & CO_OPTIMIZED) != 0) {
+        result = append_variables(frame, code->co_localsplusnames, roots);
+    } else {
+        locals = PyFrame_GetLocals(frame); /* its own namespace */
+        result = locals != NULL ? PyList_Append(roots, locals) : -1;
+        Py_XDECREF(locals);
+    }
+    Py_DECREF(code);
     return result;
 }
 

@@ -146,7 +146,10 @@ rs_heap_end(rs_session *s)
     pending = PyErr_GetRaisedException();
     rs_gcwatch_end(&heap->watch);
     if (release_collector(heap, s) < 0) {
-        PyErr_WriteUnraisable(heap->gc);
+        PyErr_Clear(); /* no memory for a moment: a threshold that stays is worse */
+        if (release_collector(heap, s) < 0) {
+            PyErr_WriteUnraisable(heap->gc);
+        }
     }
     Py_CLEAR(heap->b);
     Py_CLEAR(heap->gc);

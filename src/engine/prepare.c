@@ -10,6 +10,7 @@
 #include "leaks.h"
 #include "lock.h"
 #include "maker.h"
+#include "migrate.h"
 #include "parts.h"
 #include "quiet.h"
 #include "scratch.h"
@@ -176,6 +177,7 @@ rs_prepare_take_back(rs_session *s)
 {
     Py_ssize_t notices = PyList_GET_SIZE(s->notices);
     PyObject *pending = PyErr_GetRaisedException();
+    rs_migrate_take_back(s);
     rs_hot_take_back(s);
     rs_leaks_take_back(s);
     if (s->builtins != NULL && empty_typing_caches() < 0) {

@@ -389,7 +389,8 @@ tell_missing(rs_selecting *c, PyObject *init_name, PyObject *names)
     if (text != NULL && qualname != NULL) {
         result = rs_notice(c->s, "RSL613", c->u, qualname, (int)PyLong_AsLong(line),
                            "it assigns attributes now that instances which live may "
-                           "lack: %U; a default in the class would serve them",
+                           "lack: %U; a default in the class would serve them, or "
+                           "__migrate_instance__",
                            text);
     }
     Py_XDECREF(list);
@@ -397,6 +398,21 @@ tell_missing(rs_selecting *c, PyObject *init_name, PyObject *names)
     Py_XDECREF(text);
     Py_XDECREF(qualname);
     return result;
+}
+
+/* Can there be instances that nothing migrates? 1, 0, -1. */
+static int
+lack_what_is_new(rs_selecting *c)
+{
+    PyObject *hook = c->s->st->names.__migrate_instance__;
+    int migrated = rs_select_bound_elsewhere(c, hook, NULL);
+    for (Py_ssize_t i = 0; migrated == 0 && i < PyTuple_GET_SIZE(c->type->tp_mro);
+         i++) {
+        migrated = rs_class_get(RS_TYPE(PyTuple_GET_ITEM(c->type->tp_mro, i)), hook) !=
+                   NULL;
+    }
+    return migrated != 0 ? -(migrated < 0)
+                         : rs_instances_possible(c->s, c->u, c->type, 1);
 }
 
 int
@@ -415,8 +431,7 @@ rs_warn_init(rs_selecting *c, PyObject *old_node, PyObject *new_node)
     if (news == NULL || keep_missing(c, name, news, olds) < 0) {
         goto done;
     }
-    result = PyDict_GET_SIZE(news) == 0 ? 0
-                                        : rs_instances_possible(c->s, c->u, c->type, 1);
+    result = PyDict_GET_SIZE(news) == 0 ? 0 : lack_what_is_new(c);
     if (result == 1) {
         result = tell_missing(c, name, news);
     }

@@ -7,6 +7,7 @@
 #include "hotfix.h"
 #include "imports.h"
 #include "leaks.h"
+#include "migrate.h"
 #include "room.h"
 #include "select.h"
 #include "still.h"
@@ -43,6 +44,7 @@ rs_session_close(rs_session *s)
     s->active = 0;
     rs_imports_close(s);
     rs_hot_free(s);
+    rs_migrate_forget(s);
     rs_pairs_clear(s);
     rs_journal_forget(&s->journal);
     rs_idmap_clear(&s->map);
@@ -218,7 +220,7 @@ rs_session_holds_by_index(const rs_session *s, PyObject *op)
         n += s->units[i].scratch_module == op;
     }
     n += rs_imports_holds(s, op) + rs_heap_holds(s, op) + rs_leaks_holds(s, op);
-    return n + rs_history_holds(s->st, op);
+    return n + rs_migrate_holds(s, op) + rs_history_holds(s->st, op);
 }
 
 int
@@ -255,6 +257,9 @@ rs_session_visit_lists(const rs_session *s, visitproc visit, void *arg)
     }
     for (Py_ssize_t i = 0; result == 0 && i < s->n_units; i++) {
         result = rs_selection_visit(&s->units[i], visit, arg);
+    }
+    if (result == 0) {
+        result = rs_migrate_visit(s, visit, arg);
     }
     if (result != 0) {
         return result;

@@ -116,8 +116,9 @@ struct rs_session {
     struct rs_heap *heap;         /* heap.c: markers */
     struct rs_imports *imports;   /* imports.c */
     struct rs_codes *codes;       /* codes.c */
-    struct rs_still *still;       /* still.c: what a prepared update was matched on */
-    Py_ssize_t serial;            /* still.c: of the last update when it was prepared */
+    struct rs_migrating *migrating; /* migrate.c: instances that had their turn */
+    struct rs_still *still;         /* still.c: what a prepared update was matched on */
+    Py_ssize_t serial;    /* still.c: of the last update when it was prepared */
     int overtaken;        /* other code has run since the match, so that counts of
                                      references that were noted then are old (census.c) */
     PyObject *imports_of; /* importers.c: what modules import; a dict or NULL */

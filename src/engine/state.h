@@ -62,6 +62,7 @@
     X(__before_reload__)           \
     X(__after_reload__)            \
     X(__reload_failed__)           \
+    X(__migrate_instance__)        \
     X(_abc_impl)                   \
     X(_fields)                     \
     X(_reload_data)                \

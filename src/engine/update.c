@@ -7,6 +7,7 @@
 #include "hooks.h"
 #include "hotfix.h"
 #include "lock.h"
+#include "migrate.h"
 #include "plan.h"
 #include "prepare.h"
 #include "settle.h"
@@ -205,6 +206,7 @@ commit(rs_session *s)
                        ? -1
                        : refuse_bases(s);
         }
+        rs_migrate_collect(s);
         rs_session_breathe(s);
         return 0;
     }
@@ -293,13 +295,13 @@ rs_update_plan_again(rs_session *s)
 int
 rs_update_finish(rs_session *s)
 {
-    if (rs_hooks_before(s) < 0 || commit(s) < 0) {
+    if (rs_hooks_before(s) < 0 || rs_migrate_alive(s) < 0 || commit(s) < 0) {
         rs_prepare_take_back(s);
         return fail(s);
     }
     s->stage = RS_STAGE_COMMITTED;
     rs_settle(s);
-    if (rs_effects_run(s) < 0 || fill_update(s) < 0) {
+    if (rs_migrate_born(s) < 0 || rs_effects_run(s) < 0 || fill_update(s) < 0) {
         undo(s);
         return fail(s);
     }
