@@ -335,14 +335,18 @@ put_super(rs_renew *r)
 {
     int result = -1;
     PyObject *self, *function = NULL;
-    r->super = Py_XNewRef(PyDict_GetItemString(r->s->builtins, "super"));
+    r->name = PyUnicode_InternFromString("super");
+    if (r->name == NULL) {
+        return -1;
+    }
+    r->super = Py_XNewRef(PyDict_GetItemWithError(r->s->builtins, r->name));
     r->super_type = make_super_type();
     self = r->super_type != NULL ? PyTuple_Pack(2, r->s, r->super_type) : NULL;
     if (self != NULL) {
         function = PyCFunction_New(&super_method, self);
     }
     if (function != NULL) {
-        result = PyDict_SetItemString(r->s->builtins, "super", function);
+        result = PyDict_SetItem(r->s->builtins, r->name, function);
     }
     Py_XDECREF(self);
     Py_XDECREF(function);
@@ -371,15 +375,16 @@ rs_renew_end(rs_renew *r)
     PyObject *pending = PyErr_GetRaisedException();
     int result = 0;
     if (r->super != NULL) {
-        result = PyDict_SetItemString(r->s->builtins, "super", r->super);
+        result = PyDict_SetItem(r->s->builtins, r->name, r->super);
         Py_CLEAR(r->super);
     }
     Py_CLEAR(r->super_type);
     /* after a failure all that is young goes: nothing has to be moved, and the traceback's
      * frames borrow from the functions what these have */
-    if (pending == NULL && has_scratch(r->s) && move_to_live(r) < 0) {
-        result = -1;
+    if (pending == NULL && result == 0 && has_scratch(r->s)) {
+        result = move_to_live(r);
     }
+    Py_CLEAR(r->name);
     Py_CLEAR(r->callable);
     if (pending != NULL) {
         PyErr_Clear();

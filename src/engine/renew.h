@@ -18,6 +18,7 @@
 typedef struct {
     rs_session *s;
     PyObject *super_type; /* what `super` makes meanwhile */
+    PyObject *name;       /* "super": putting it back must not need memory */
     PyObject *super;      /* what builtins had under that name */
     PyObject *value;      /* the last hook that was asked for (borrowed) ... */
     PyObject *callable;   /* ... and its function for now */
