@@ -546,8 +546,11 @@ rs_history_add(rs_session *s, rs_entry *entry)
     if (name_update(s) < 0) {
         goto done;
     }
-    if (entry == NULL) {
-        result = PyErr_Occurred() ? -1 : 0;
+    if (entry == NULL) { /* nothing is kept, but others may want to know what it was */
+        result = PyErr_Occurred() ||
+                         PyObject_SetAttrString(s->update, "hash", s->digest) < 0
+                     ? -1
+                     : 0;
         goto done;
     }
     if (rs_leaks_adopt(s) < 0 || note_after(s->st, entry) < 0 ||

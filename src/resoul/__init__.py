@@ -24,6 +24,7 @@ from resoul._engine import (
     RefusedError,
     UpdateError,
 )
+from resoul._fingerprint import fingerprint
 from resoul._hash import source_hash
 from resoul._history import history, undo
 from resoul._hotfix import hotfix
@@ -50,6 +51,7 @@ __all__ = [
     "changed",
     "check",
     "configure",
+    "fingerprint",
     "history",
     "hotfix",
     "instances",

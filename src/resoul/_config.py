@@ -50,6 +50,7 @@ def configure(
     strict: bool | Configured = UNSET,
     timeout: float | Configured | None = UNSET,
     history: int | Configured = UNSET,
+    build: str | Configured | None = UNSET,
 ) -> Configuration:
     """Say which modules may be updated, and how, unless a call says otherwise.
 
@@ -64,6 +65,8 @@ def configure(
     timeout  seconds that executing the new source may take; None: no limit
     history  how many updates can be undone; older ones are forgotten, and what they held
              is freed
+    build    what `fingerprint()` calls the program; None: the environment variable
+             RESOUL_BUILD, or a hash of the main program's source
 
     What is not given stays as it was said before, here or in the file that the
     environment variable RESOUL_CONFIG names. Returns what holds now; `configure()`
@@ -78,9 +81,15 @@ def configure(
         "strict": strict,
         "timeout": timeout,
         "history": history,
+        "build": build,
     }
     _say(check(given))
     return Configuration(**_said)
+
+
+def build() -> str | None:
+    """What was said to be the program's build."""
+    return Configuration(**_said).build
 
 
 def _say(options: dict[str, Any]) -> None:

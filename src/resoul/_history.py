@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 
-from resoul import _engine
+from resoul import _engine, _ledger
 from resoul._reload import warn
 from resoul._update import Update, headline, times
 
@@ -64,6 +64,8 @@ def undo_of(update: Update, *, only: str | None, conflicts: str) -> Update:
     except _engine.UpdateError as error:
         _log.warning("undo of %s was not made: %s", update.id, error)
         raise
+    left = any(notice.code == "RSL701" for notice in undone.warnings)
+    _ledger.note_undo(update, undone, partly=left or only is not None)
     _log.info("%s; %s", headline(undone), times(undone))
     warn(undone.warnings)
     return undone

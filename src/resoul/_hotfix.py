@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, Self
 
-from resoul import _config, _engine
+from resoul import _config, _engine, _ledger
 from resoul._options import UNSET, Configured
 from resoul._outside import Outside
 from resoul._policy import namespace_of
@@ -89,6 +89,7 @@ def hotfix(
     update = Update("hotfix")
     with fix.logged(update, "hotfix"):
         fix.apply(update, options)
+        _ledger.note(update)
     if rehearse:
         update.warnings += [n for n in trial.warnings if n.code == "RSL621"]
     return update

@@ -22,6 +22,7 @@ class Configuration:
     strict   what would be a warning refuses the update
     timeout  seconds that executing the new source may take; None: no limit
     history  how many updates can be undone
+    build    what `fingerprint()` calls the program; None: RESOUL_BUILD or a hash
     """
 
     allow: tuple[str, ...] | None = None
@@ -31,6 +32,7 @@ class Configuration:
     strict: bool = False
     timeout: float | None = 10
     history: int = 10
+    build: str | None = None
 
 
 BUILT_IN: Final = Configuration()
@@ -177,6 +179,18 @@ def _history(option: str, value: int) -> int:
     return value
 
 
+def _build(option: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{option} must be a str or None, not {type(value).__name__}")
+    if not value or not value.isprintable() or not set(value).isdisjoint(" +"):
+        raise ValueError(
+            f"{option}={value!r} must be printable, and have no space and no plus"
+        )
+    return value
+
+
 _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "allow": _allow,
     "deny": _patterns,
@@ -185,4 +199,5 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "strict": _strict,
     "timeout": _timeout,
     "history": _history,
+    "build": _build,
 }

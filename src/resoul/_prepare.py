@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Self
 
-from resoul import _base, _engine
+from resoul import _base, _engine, _ledger
 from resoul._options import UNSET, Configured
 from resoul._reload import Request, warn
 from resoul._update import Update
@@ -49,6 +49,7 @@ class Prepared(Update):
             self._waiting.commit(self)  # says why it can't be
         with self._request.logged(self, "commit of the prepared reload"):
             self._waiting.commit(self)
+            _ledger.note(self)
         return self
 
     def abandon(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
 
-from resoul import _base, _config, _engine
+from resoul import _base, _config, _engine, _ledger
 from resoul._options import UNSET, Configured
 from resoul._policy import Policy, namespace_of
 from resoul._update import Update, headline, notice_text, times
@@ -80,6 +80,7 @@ def reload(
     sys.audit("resoul.reload", request.names)
     with request.logged(update, "reload"):
         _engine.reload(request.modules, update=update, **request.options)
+        _ledger.note(update)
     return update
 
 

@@ -60,6 +60,7 @@ class Update:
     __slots__ = (
         "__weakref__",
         "_entry",
+        "_record",
         "_time_ns",
         "blocked_ns",
         "changes",
@@ -86,6 +87,7 @@ class Update:
     undoes: str | None
     undone_by: str | None
     _entry: "Entry | None"
+    _record: Any  # _ledger.py
     _time_ns: int
     modules: tuple[str, ...]
     changes: list[Change]
@@ -105,6 +107,7 @@ class Update:
         self.undoes = None
         self.undone_by = None
         self._entry = None
+        self._record = None
         self._time_ns = 0
         self.modules = tuple(modules)
         self.changes = []

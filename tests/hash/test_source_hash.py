@@ -277,7 +277,7 @@ def test_source_that_is_not_known(live, tmp_path):
             resoul.source_hash(obj)
     m = live.module("m", BASE)
     other = live.module("n", OTHER["a constant"])
-    m.fire.__code__ = m.fire.__code__.replace(co_consts=other.fire.__code__.co_consts)
+    m.fire.__code__ = other.fire.__code__.replace(co_filename=m.__file__)
     with pytest.raises(resoul.UpdateError, match=r"m\.fire that lives is not known"):
         resoul.source_hash(m.fire)
 
