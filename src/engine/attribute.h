@@ -9,7 +9,8 @@
 
 #include "compat.h"
 
-/* In its dict, or in a slot. 1 and *value (new reference, NULL: the instance has none of
+/* In its dict, in a slot, or in a field of a built-in type that can be set (__class__,
+ * __dict__, args of exceptions, what a cell holds). 1 and *value (new reference, NULL: the instance has none of
  * its own); 0 if reading would run code; -1. */
 int rs_attribute_read(PyObject *object, PyObject *name, PyObject **value);
 

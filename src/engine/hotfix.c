@@ -443,7 +443,8 @@ run(rs_session *s)
     if (rs_leaks_begin(s, RS_LEAKS_SNIPPET) < 0) {
         return -1;
     }
-    if (watch_namespaces(s) == 0 && rs_watchdog_start(s) == 0) {
+    if (watch_namespaces(s) == 0 && rs_leaks_mark_threads(s) == 0 &&
+        rs_watchdog_start(s) == 0) {
         s->effect =
             s->hot->code.probed; /* its imports are not interrupted (watchdog.h) */
         result = call_snippet(s);

@@ -20,6 +20,7 @@ struct rs_leaks {
     struct rs_leaks *before; /* the phase before this one, or NULL */
     rs_leaks_phase phase;
     int recording;
+    int by_hand; /* the snippet's own code is about to change what is being reached */
     int ran_beside; /* another thread may have run while the bodies did */
     rs_reach reach; /* until the end */
     rs_writes writes;
@@ -248,23 +249,28 @@ add_attribute(rs_idmap *map, PyObject *object, PyObject *name)
     return found == 0 ? PySet_Add(names, name) : found;
 }
 
-/* Is its dict watched, and does the attribute live there? */
+/* Not in a slot or another field. 1, 0, -1. */
 static int
-is_told_by_dict(const struct rs_leaks *leaks, PyObject *object, PyObject *name)
+lives_in_dict(PyObject *object, PyObject *name)
 {
     PyObject *mro = Py_TYPE(object)->tp_mro;
-    if (rs_idmap_get(&leaks->whole, object) != object) {
-        return 0;
-    }
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyObject *dict = PyType_GetDict(RS_TYPE(PyTuple_GET_ITEM(mro, i)));
         PyObject *found = PyDict_GetItemWithError(dict, name);
         Py_DECREF(dict);
         if (found != NULL) {
-            return !Py_IS_TYPE(found, &PyMemberDescr_Type);
+            return Py_TYPE(found)->tp_descr_set == NULL;
         }
     }
     return PyErr_Occurred() ? -1 : 1;
+}
+
+/* Is its dict watched, and does the attribute live there? 1, 0, -1. */
+static int
+is_told_by_dict(const struct rs_leaks *leaks, PyObject *object, PyObject *name)
+{
+    return rs_idmap_get(&leaks->whole, object) == object ? lives_in_dict(object, name)
+                                                         : 0;
 }
 
 static int
@@ -294,6 +300,15 @@ reach_attribute(void *arg, PyObject *object, PyObject *name)
     return result < 0 ? -1 : 0;
 }
 
+static int
+own_dict(struct rs_leaks *leaks, PyObject *dict)
+{
+    if (leaks->by_hand) {
+        rs_writes_own(&leaks->writes, dict);
+    }
+    return 0;
+}
+
 /* From now on the dict tells of the object's attributes. Copies of single ones that were
  * made before go back after it: to what was before. */
 static int
@@ -302,20 +317,21 @@ reach_whole(void *arg, PyObject *object, PyObject *dict)
     struct rs_leaks *leaks = arg;
     Py_ssize_t i = rs_newest_find(&leaks->newest, 0, object);
     if (rs_idmap_has(&leaks->whole, object)) {
-        return 0;
+        return own_dict(leaks, dict);
     }
     for (; i >= 0; i = leaks->snapshots[i].before) {
         rs_snapshot *snap = &leaks->snapshots[i];
-        int changed = rs_snapshot_compare(snap, leaks->s->st);
-        if (changed < 0) {
+        int in_dict = lives_in_dict(object, snap->name);
+        if (in_dict < 0 || (in_dict && rs_snapshot_compare(snap, leaks->s->st) < 0)) {
             return -1;
         }
-        snap->settled = 1;
+        snap->settled = in_dict;
     }
     return rs_idmap_set(&leaks->whole, object,
                         rs_dict_is_silent(dict) ? Py_None : object) < 0
                ? -1
-               : reach_dict(arg, dict, NULL, 0);
+           : reach_dict(arg, dict, NULL, 0) < 0 ? -1
+                                                : own_dict(leaks, dict);
 }
 
 static const rs_reach_visitor visitor = {reach_dict, reach_container, reach_attribute,
@@ -348,6 +364,18 @@ free_leaks(rs_session *s)
 }
 
 int
+rs_leaks_mark_threads(rs_session *s)
+{
+    rs_threads *mark = rs_threads_mark();
+    if (mark == NULL) {
+        return -1;
+    }
+    rs_threads_free(s->leaks->threads);
+    s->leaks->threads = mark;
+    return 0;
+}
+
+int
 rs_leaks_begin(rs_session *s, rs_leaks_phase phase)
 {
     struct rs_leaks *leaks = PyMem_Calloc(1, sizeof(struct rs_leaks));
@@ -361,8 +389,7 @@ rs_leaks_begin(rs_session *s, rs_leaks_phase phase)
     leaks->before = s->leaks;
     leaks->writes.watcher = -1;
     s->leaks = leaks;
-    leaks->threads = rs_threads_mark();
-    if (leaks->threads == NULL ||
+    if (rs_leaks_mark_threads(s) < 0 ||
         rs_reach_open(&leaks->reach, s, phase == RS_LEAKS_EFFECTS, &visitor, leaks) <
             0 ||
         rs_writes_open(&leaks->writes, s, leaks->reach.names) < 0) {
@@ -420,6 +447,16 @@ rs_leaks_see_names(rs_session *s, PyObject *dict)
                                              : 0;
 }
 
+static int
+note_whole(struct rs_leaks *leaks, PyObject *object)
+{
+    int result;
+    leaks->by_hand = 1;
+    result = rs_reach_whole(&leaks->reach, object);
+    leaks->by_hand = 0;
+    return result;
+}
+
 int
 rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name)
 {
@@ -445,13 +482,12 @@ rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name
         if (add_attribute(&leaks->own, object, name) < 0) {
             return -1;
         }
-        return rs_reach_whole(&leaks->reach, object) < 0
+        return note_whole(leaks, object) < 0
                    ? -1
                    : rs_reach_attribute(&leaks->reach, object, name);
     case RS_NOTE_WHOLE:
-        return rs_reach_whole(&leaks->reach, object) < 0
-                   ? -1
-                   : rs_reach_value(&leaks->reach, object);
+        return note_whole(leaks, object) < 0 ? -1
+                                             : rs_reach_value(&leaks->reach, object);
     case RS_NOTE_ITEM:
         return rs_reach_item(&leaks->reach, PyTuple_GET_ITEM(object, 0),
                              PyTuple_GET_ITEM(object, 1));

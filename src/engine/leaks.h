@@ -1,7 +1,7 @@
 /* leaks.h -- what running module bodies change in live objects, and taking it back.
  * Owns:     s->leaks: the record of dict writes, and a copy of each other container and
  *           attribute within reach; one for each phase.
- * Provides: rs_leaks_begin, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_note,
+ * Provides: rs_leaks_begin, rs_leaks_mark_threads, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_note,
  *           rs_leaks_watch, rs_leaks_end, rs_leaks_is_phase, rs_leaks_take_back,
  *           rs_leaks_adopt, rs_leaks_forget, rs_leaks_holds, rs_leaks_visit_held.
  * Depends:  reach.h (what is watched), writes.h (dicts), snapshot.h (the rest),
@@ -47,6 +47,9 @@ typedef enum {
 /* Starts recording, with the live dicts of all units; after rs_source_load, before a body
  * (an effect) runs. 0, or -1 and nothing has begun. */
 int rs_leaks_begin(rs_session *s, rs_leaks_phase phase);
+
+/* Nothing has changed yet: other threads count from now on. 0 or -1. */
+int rs_leaks_mark_threads(rs_session *s);
 
 /* `module` is about to be handed to a running body by an import: what the body can reach
  * through it is recorded from now on. Scratch modules, non-modules and modules that this

@@ -1,8 +1,9 @@
 /* newest.h -- which record is the newest about a key of a dict.
- * Owns:     nothing but its table: keys are addresses.
+ * Owns:     nothing but its table: keys are borrowed.
  * Provides: rs_newest_find, rs_newest_set, rs_newest_clear.
- * Depends:  compat.h.
- * Threads:  the GIL is held. Runs no Python code: looking up compares addresses.
+ * Depends:  same.h.
+ * Threads:  the GIL is held. Runs no Python code: keys are compared by identity, text and
+ *           numbers by value.
  */
 #ifndef RS_NEWEST_H
 #define RS_NEWEST_H
@@ -11,7 +12,8 @@
 
 typedef struct {
     Py_ssize_t dict; /* its number */
-    const void *key;
+    PyObject *key;
+    Py_hash_t hash;
     Py_ssize_t record; /* number + 1; 0: an empty place */
 } rs_newest_entry;
 
@@ -22,10 +24,10 @@ typedef struct {
 } rs_newest;
 
 /* The number of the record, or -1. */
-Py_ssize_t rs_newest_find(const rs_newest *n, Py_ssize_t dict, const void *key);
+Py_ssize_t rs_newest_find(const rs_newest *n, Py_ssize_t dict, PyObject *key);
 
 /* 0, or -1 with MemoryError. */
-int rs_newest_set(rs_newest *n, Py_ssize_t dict, const void *key, Py_ssize_t record);
+int rs_newest_set(rs_newest *n, Py_ssize_t dict, PyObject *key, Py_ssize_t record);
 
 void rs_newest_clear(rs_newest *n);
 

@@ -384,22 +384,21 @@ static int
 probe_attribute(const place *p, PyObject *node)
 {
     PyObject *ctx = rs_ast_get(node, "ctx"), *name = rs_ast_get(node, "attr");
-    int result;
+    int result, is_store;
     if (ctx == NULL || name == NULL) {
         return -1;
     }
-    if (rs_text_equals(name, "__dict__")) {
-        return wrap_field(p, node, "value", RS_NOTE_WHOLE, NULL);
-    }
     if (rs_ast_is(ctx, "Load")) {
-        return 0;
+        return rs_text_equals(name, "__dict__")
+                   ? wrap_field(p, node, "value", RS_NOTE_WHOLE, NULL)
+                   : 0;
     }
+    is_store = rs_ast_is(ctx, "Store") && !rs_text_equals(name, "__dict__");
     name = stored_name(p, name);
     if (name == NULL) {
         return -1;
     }
-    result = wrap_field(p, node, "value",
-                        rs_ast_is(ctx, "Del") ? RS_NOTE_DELETE : RS_NOTE_ATTRIBUTE,
+    result = wrap_field(p, node, "value", is_store ? RS_NOTE_ATTRIBUTE : RS_NOTE_DELETE,
                         name);
     Py_DECREF(name);
     return result;

@@ -203,8 +203,11 @@ see_function(rs_reach *r, PyObject *function)
     }
     for (Py_ssize_t i = 0;
          result >= 0 && closure != NULL && i < PyTuple_GET_SIZE(closure); i++) {
-        PyObject *inside = PyCell_GET(PyTuple_GET_ITEM(closure, i));
+        PyObject *cell = PyTuple_GET_ITEM(closure, i), *inside = PyCell_GET(cell);
         result = inside != NULL ? see_container(r, inside) : 0;
+        if (result >= 0 && r->s->hot != NULL) { /* nonlocal */
+            result = r->visitor->attribute(r->arg, cell, r->s->st->names.cell_contents);
+        }
     }
     if (result >= 0 && rs_is_singledispatch(function)) { /* @function.register */
         PyObject *registry = rs_singledispatch_part(function, r->s->st->names.registry);
@@ -359,6 +362,45 @@ is_own_dict(PyObject *object, PyObject *dict)
     return result;
 }
 
+/* Containers in a small container: what a mapping in Python keeps its own in (ChainMap). */
+static int
+see_inside(rs_reach *r, PyObject *container)
+{
+    PyObject *items = NULL;
+    int result = 0;
+    if (PyList_Check(container) && PyList_GET_SIZE(container) <= RS_REACH_SMALL) {
+        items = PyList_GetSlice(container, 0, PY_SSIZE_T_MAX);
+    } else if (PyTuple_Check(container) &&
+               PyTuple_GET_SIZE(container) <= RS_REACH_SMALL) {
+        items = PyTuple_GetSlice(container, 0, PY_SSIZE_T_MAX);
+        Py_XSETREF(items, items != NULL ? PySequence_List(items) : NULL);
+    } else if (PyDict_Check(container) &&
+               PyDict_GET_SIZE(container) <= RS_REACH_SMALL) {
+        items = values_of_names(container, NULL);
+    } else {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; items != NULL && result >= 0 && i < PyList_GET_SIZE(items);
+         i++) {
+        result = see_container(r, PyList_GET_ITEM(items, i));
+    }
+    result = items == NULL || result < 0 ? -1 : 0;
+    Py_XDECREF(items);
+    return result;
+}
+
+static int
+see_values_inside(rs_reach *r, PyObject *dict)
+{
+    PyObject *values = values_of_names(dict, NULL);
+    int result = values != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(values); i++) {
+        result = see_inside(r, PyList_GET_ITEM(values, i));
+    }
+    Py_XDECREF(values);
+    return result;
+}
+
 /* The containers that an instance refers to, by whatever name. */
 static int
 see_referents(rs_reach *r, PyObject *object)
@@ -381,6 +423,9 @@ see_referents(rs_reach *r, PyObject *object)
         if (result == 1 && own) {
             result = see_containers(r, referent, NULL);
         }
+        if (result >= 0 && r->s->hot != NULL) {
+            result = own ? see_values_inside(r, referent) : see_inside(r, referent);
+        }
     }
     Py_XDECREF(referents);
     return result < 0 ? -1 : 0;
@@ -400,7 +445,7 @@ see_instance(rs_reach *r, PyObject *object)
 {
     PyObject *names;
     if (!PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)) {
-        return 0;
+        return PyExceptionInstance_Check(object) ? rs_reach_whole(r, object) : 0;
     }
     names = attributes_of(r, Py_TYPE(object));
     if (names == NULL || see_referents(r, object) < 0 ||
@@ -562,6 +607,10 @@ rs_reach_attribute(rs_reach *r, PyObject *object, PyObject *name)
         int result = r->visitor->dict(r->arg, dict,
                                       PyType_Check(object) ? RS_TYPE(object) : NULL, 0);
         Py_DECREF(dict);
+        if (result == 0 && PyType_Check(object) &&
+            Py_TYPE(object)->tp_setattro != PyType_Type.tp_setattro) {
+            result = see_class(r, RS_TYPE(object)); /* its metaclass has its own way */
+        }
         return result;
     }
     if (r->visitor->attribute(r->arg, object, name) < 0) {

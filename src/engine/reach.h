@@ -11,6 +11,7 @@
  *       the body never names.
  *   E2  of modules that may not be updated (the standard library) only what the body
  *       names itself: their own housekeeping is theirs.
+ *       For a hotfix also containers in small containers that an instance has.
  *   E3  at most RS_REACH_MAX objects and RS_REACH_MAX_ATTRIBUTES attributes; what a hotfix
  *       snippet names itself counts a hundredth of that.
  */
@@ -22,6 +23,7 @@
 
 #define RS_REACH_MAX 4000
 #define RS_REACH_MAX_ATTRIBUTES 10000
+#define RS_REACH_SMALL 64
 
 typedef struct {
     /* A dict whose writes matter. `type` if it is a class's; of a foreign module's only

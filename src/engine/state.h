@@ -85,6 +85,7 @@
     X(fset)                        \
     X(fdel)                        \
     X(attrname)                    \
+    X(cell_contents)               \
     X(registry)                    \
     X(dispatch_cache)              \
     X(data)                        \

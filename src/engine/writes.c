@@ -240,6 +240,15 @@ rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only
     return d->copy != NULL ? 0 : -1;
 }
 
+void
+rs_writes_own(rs_writes *w, PyObject *dict)
+{
+    rs_watched_dict *d = find_dict(w, dict);
+    if (d != NULL) {
+        d->own = 1;
+    }
+}
+
 /* ---- the end of recording ----------------------------------------------------------- */
 
 static uint64_t
@@ -278,17 +287,23 @@ compare_contents(rs_writes *w, rs_watched_dict *d, PyObject *copy, rs_made_test 
     Py_ssize_t pos = 0;
     while (PyDict_Next(d->dict, &pos, &key, &value)) {
         int changed = is_changed(w, d, copy, key, value, &old);
-        if (changed < 0 ||
-            (changed && (made == NULL || made(value, arg) != RS_MADE_NOT) &&
-             add_write(w, d, key, old, value) < 0)) {
+        if (changed > 0 && made != NULL && made(value, arg) == RS_MADE_NOT) {
+            w->lost = 1; /* whoever did it */
+            continue;
+        }
+        if (changed < 0 || (changed && add_write(w, d, key, old, value) < 0)) {
             return -1;
         }
     }
     pos = 0;
-    while (made == NULL && PyDict_Next(copy, &pos, &key, &value)) {
-        if (is_changed(w, d, d->dict, key, NULL, &old) < 0 ||
-            (rs_is_plain_key(key) && old == NULL &&
-             add_write(w, d, key, value, NULL) < 0)) {
+    while (PyDict_Next(copy, &pos, &key, &value)) {
+        int changed = is_changed(w, d, d->dict, key, value, &old);
+        if (changed > 0 && old == NULL && made != NULL) {
+            w->lost = 1;
+            continue;
+        }
+        if (changed < 0 ||
+            (changed && old == NULL && add_write(w, d, key, value, NULL) < 0)) {
             return -1;
         }
     }
@@ -326,7 +341,8 @@ rs_writes_stop(rs_writes *w, rs_made_test made, void *arg)
         rs_watched_dict *d = &w->dicts[i];
         if (!d->compared) {
             PyDict_Unwatch(w->watcher, d->dict);
-        } else if (d->copy != NULL && compare_with_copy(w, d, made, arg) < 0) {
+        } else if (d->copy != NULL &&
+                   compare_with_copy(w, d, d->own ? NULL : made, arg) < 0) {
             w->lost = 1;
         }
         if (d->copy != NULL) {

@@ -1,7 +1,7 @@
 /* writes.h -- what the updating thread writes into watched dicts, and undoing it.
  * Owns:     a dict watcher while recording, and a reference to each watched dict, to old
  *           values, and to the contents before a first removal.
- * Provides: rs_writes_open, rs_writes_watch, rs_writes_stop, rs_writes_undo,
+ * Provides: rs_writes_open, rs_writes_watch, rs_writes_own, rs_writes_stop, rs_writes_undo,
  *           rs_writes_undo_some, rs_writes_visit,
  *           rs_writes_added, rs_writes_clear, rs_writes_stored, rs_writes_holds,
  *           rs_writes_visit_held.
@@ -28,6 +28,7 @@ typedef struct {
     PyTypeObject *type;   /* the class whose dict it is, or NULL */
     int named_only;       /* only keys in `names` matter */
     int compared;         /* no watcher tells: with the copy, which is made at once */
+    int own;              /* and what differs is the updating thread's work */
     PyObject *copy;       /* contents before the first removal, or NULL */
     PyObject *order;      /* list: the keys of an OrderedDict, else NULL */
     Py_ssize_t copied_at; /* number of writes recorded before it */
@@ -63,6 +64,10 @@ int rs_writes_open(rs_writes *w, rs_session *s, PyObject *names);
 
 /* 0 or -1. */
 int rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only);
+
+/* The updating thread's own code is about to write into this dict, which is watched: where no
+ * watcher tells, all that differs in the end is its work. */
+void rs_writes_own(rs_writes *w, PyObject *dict);
 
 /* Nothing is watched any more. `made` is asked only where no watcher told, NULL: all was
  * made. Keeps a pending exception. */
