@@ -13,6 +13,7 @@
 #include "maker.h"
 #include "pending.h"
 #include "prepared.h"
+#include "probation.h"
 #include "probe.h"
 #include "probes.h"
 #include "recorder.h"
@@ -246,11 +247,28 @@ engine_instances(PyObject *engine, PyObject *cls)
 }
 
 PyDoc_STRVAR(
+    codes_doc,
+    "codes_of(filename, /)\n--\n\n"
+    "The code objects of that file which live functions run, and nested ones.");
+
+PyDoc_STRVAR(
     known_doc,
     "known_source(module, /)\n--\n\n"
     "What is known of the source of a module: (source, code), either may be None.\n\n"
     "A str is the text of what lives. Bytes were read beside the import, and are\n"
     "what lives if they compile to the code.");
+
+static PyObject *
+engine_codes_of(PyObject *engine, PyObject *filename)
+{
+    (void)engine;
+    if (!PyUnicode_Check(filename)) {
+        PyErr_Format(PyExc_TypeError, "codes_of() takes a str, not %.100s",
+                     Py_TYPE(filename)->tp_name);
+        return NULL;
+    }
+    return rs_probation_codes(filename);
+}
 
 static PyObject *
 engine_known_source(PyObject *engine, PyObject *module)
@@ -315,6 +333,7 @@ engine_keep_history(PyObject *engine, PyObject *limit)
 }
 
 static PyMethodDef engine_methods[] = {
+    {"codes_of", engine_codes_of, METH_O, codes_doc},
     {"history", engine_history, METH_NOARGS, history_doc},
     {"keep_history", engine_keep_history, METH_O, keep_history_doc},
     {"undo", (PyCFunction)(void (*)(void))engine_undo, METH_VARARGS | METH_KEYWORDS,
@@ -389,7 +408,8 @@ engine_exec(PyObject *engine)
 {
     rs_state *st = rs_state_of(engine);
     if (rs_state_init(st) < 0 || make_types(engine, st) < 0 ||
-        add_names(engine, st) < 0 || rs_probes_add(engine) < 0) {
+        add_names(engine, st) < 0 || rs_probes_add(engine) < 0 ||
+        rs_probation_add(engine) < 0) {
         return -1;
     }
     return rs_lock_init(engine);

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import CodeType, ModuleType
-from typing import Any, Final, final
+from typing import Any, Final, Self, final
 
 from _typeshed import structseq
 
@@ -178,6 +178,23 @@ def check(
     strict: bool,
 ) -> None: ...
 def instances[T](cls: type[T], /) -> list[T]: ...
+
+@final
+class Probation:
+    def __new__(
+        cls,
+        codes: list[CodeType],
+        seconds: float,
+        limit: int,
+        over: Callable[[BaseException | None], object],
+    ) -> Self: ...
+    @property
+    def count(self) -> int: ...
+    def unwound(
+        self, code: CodeType, offset: int, exception: BaseException, /
+    ) -> None: ...
+
+def codes_of(filename: str, /) -> list[CodeType]: ...
 def known_source(
     module: ModuleType, /
 ) -> tuple[str | bytes | None, CodeType | None]: ...

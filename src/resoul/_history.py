@@ -66,6 +66,8 @@ def undo_of(update: Update, *, only: str | None, conflicts: str) -> Update:
         raise
     left = any(notice.code == "RSL701" for notice in undone.warnings)
     _ledger.note_undo(update, undone, partly=left or only is not None)
+    if update._probation is not None:
+        update._probation.cancel("undone")
     _log.info("%s; %s", headline(undone), times(undone))
     warn(undone.warnings)
     return undone
@@ -83,7 +85,8 @@ def _lines(updates: list[Update]) -> Iterator[str]:
             f"{update.time:%Y-%m-%d %H:%M:%S}" if update.time else "",
             update.id or "",
             "undone" if update.state == "undone" else "",
-            headline(update),
+            headline(update)
+            + (f"; probation {update.probation}" if update.probation else ""),
         )
         for update in updates
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, Self
 
-from resoul import _config, _engine, _ledger
+from resoul import _config, _engine, _ledger, _probation
 from resoul._options import UNSET, Configured
 from resoul._outside import Outside
 from resoul._policy import namespace_of
@@ -36,6 +36,8 @@ def hotfix(
     rehearse: bool = False,
     strict: bool | Configured = UNSET,
     timeout: float | Configured | None = UNSET,
+    probation: float | None = None,
+    max_errors: int = 5,
 ) -> Update:
     """Run a snippet of Python in the live process, as one transaction.
 
@@ -48,6 +50,8 @@ def hotfix(
               well. A crash, a hang or an exception of the child changes nothing here
     strict    True: what would be a warning refuses the fix
     timeout   seconds that the snippet may run; None: no limit
+    probation, max_errors  for so many seconds exceptions that leave the new code are
+              counted, and at so many the fix undoes itself. None: they are not
 
     The snippet runs in a namespace of its own (`__name__ == "__hotfix__"`). It imports
     the modules that it is about, defines what is new and assigns it:
@@ -81,17 +85,20 @@ def hotfix(
         raise TypeError(f"rehearse must be a bool, not {type(rehearse).__name__}")
     fix = Snippet.of(path, source=source, name=name, inside=inside)
     options = _options(strict, timeout)
-    sys.audit("resoul.hotfix", fix.name, fix.digest)
-    if rehearse:
-        trial = Update("hotfix")
-        with fix.logged(trial, "rehearsal of"):
-            fix.rehearse(trial, options)
-    update = Update("hotfix")
-    with fix.logged(update, "hotfix"):
-        fix.apply(update, options)
-        _ledger.note(update)
-    if rehearse:
-        update.warnings += [n for n in trial.warnings if n.code == "RSL621"]
+    with _probation.reserved(probation, max_errors) as watch:
+        sys.audit("resoul.hotfix", fix.name, fix.digest)
+        if rehearse:
+            trial = Update("hotfix")
+            with fix.logged(trial, "rehearsal of"):
+                fix.rehearse(trial, options)
+        update = Update("hotfix")
+        with fix.logged(update, "hotfix"):
+            fix.apply(update, options)
+            _ledger.note(update)
+        if rehearse:
+            update.warnings += [n for n in trial.warnings if n.code == "RSL621"]
+        if watch is not None:
+            watch.start(update, fix.filename)
     return update
 
 

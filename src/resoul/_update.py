@@ -43,6 +43,8 @@ class Update:
     time        when it was committed, in UTC
     undoes      an undo: id of the update that it took back
     undone_by   id of the undo that took it back, or None
+    probation   a hotfix with probation=: "running", "passed", "failed: " and why,
+                "undone"; else None
     modules     names of the modules that took part, in the order in which they ran
     changes     list of Change, one for each definition, binding or data name
     warnings    list of Notice
@@ -60,6 +62,7 @@ class Update:
     __slots__ = (
         "__weakref__",
         "_entry",
+        "_probation",
         "_record",
         "_time_ns",
         "blocked_ns",
@@ -73,6 +76,7 @@ class Update:
         "pause_ns",
         "plan_ns",
         "prepare_ns",
+        "probation",
         "state",
         "undoes",
         "undone_by",
@@ -86,6 +90,8 @@ class Update:
     hash: str | None
     undoes: str | None
     undone_by: str | None
+    probation: str | None
+    _probation: Any  # _probation.py, while it runs
     _entry: "Entry | None"
     _record: Any  # _ledger.py
     _time_ns: int
@@ -107,6 +113,8 @@ class Update:
         self.undoes = None
         self.undone_by = None
         self._entry = None
+        self._probation = None
+        self.probation = None
         self._record = None
         self._time_ns = 0
         self.modules = tuple(modules)
@@ -165,6 +173,7 @@ class Update:
             "time": self.time.isoformat() if self.time else None,
             "undoes": self.undoes,
             "undone_by": self.undone_by,
+            "probation": self.probation,
             "modules": list(self.modules),
             "changes": [_record(change, _CHANGE_FIELDS) for change in self.changes],
             "warnings": [_record(notice, _NOTICE_FIELDS) for notice in self.warnings],
@@ -181,6 +190,8 @@ class Update:
     def _lines(self) -> Iterator[str]:
         yield headline(self)
         yield times(self)
+        if self.probation:
+            yield f"probation {self.probation}"
         waiting = [change for change in self.changes if change.action == "pending"]
         if waiting:
             yield f"{len(waiting)} pending"
