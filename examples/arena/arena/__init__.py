@@ -1,7 +1,8 @@
 """A small arena game server: players in rooms shoot at each other, 20 ticks a second.
 
-Nothing in this package knows that it is part of a demo, except ``exhibits`` and
-``auditor`` (instruments for the sceptic) and ``admin`` (which calls resoul).
+Nothing in this package knows that it is part of a demo, except ``exhibits``, ``contents``
+and ``auditor`` (instruments for the sceptic) and ``admin`` with ``reloading`` (which
+call resoul).
 
 Which file is which:
 
@@ -19,6 +20,6 @@ timing        the decorator that counts calls
 rooms, world  who plays with whom; what happens in a tick
 ticker        when a tick happens, and what may happen between two
 sessions      TCP connections of players, JSON lines
-admin         the operator's connection: reload, look, stop
+admin         the operator's connection: reload, hotfix, undo, look, stop
 ============  ==============================================================
 """

@@ -5,7 +5,7 @@ ARENA_ADMIN_TOKEN said when the server was started: on a shared machine the loop
 interface alone guards nothing.  Each further line is ``{"do": command, ...}`` and gets
 one line as its answer.
 
-Every command, `reload` first of all, is an errand of the ticker: it runs in the event
+Every command, `reload`, `hotfix` and `undo` first of all, is an errand of the ticker: it runs in the event
 loop's thread between two ticks.  resoul would not need that.  An update is one instant
 for all threads whenever it comes.  But a tick takes longer than an instant: it awaits
 jobs in the thread pool, and an update that came in the middle would let one half of a
@@ -21,6 +21,7 @@ import secrets
 from dataclasses import asdict
 
 from . import reloading
+from .contents import live_state
 from .exhibits import Exhibits
 
 
@@ -33,6 +34,8 @@ class Admin:
         self.exhibits = None
         self.commands = {
             "reload": self.reload,
+            "hotfix": self.hotfix,
+            "undo": self.undo,
             "look": self.look,
             "totals": self.totals,
             "over": self.over,
@@ -74,12 +77,33 @@ class Admin:
             return {"error": f"{name}: {type(error).__name__}: {error}"}
 
     def reload(self, modules, engine="resoul"):
-        """Update `modules`; return what came of it, see reloading, and the time that
-        another thread had to wait for its turn meanwhile."""
+        """Update `modules` from their source files."""
+        return self.update("reload", modules, engine)
+
+    def hotfix(self, path, engine="resoul", compare=False):
+        """Run the snippet in the file `path`.
+
+        If `compare`, the answer has the contents of the live state right before and after
+        it, too: in the same errand, so that the game has changed nothing in between.
+        """
+        if not compare:
+            return self.update("hotfix", path, engine)
+        world = self.server.world
+        before = live_state(world)
+        answer = self.update("hotfix", path, engine)
+        return answer | {"contents": [before, live_state(world)]}
+
+    def undo(self, modules, engine="resoul"):
+        """Take back the latest update, which concerned `modules`."""
+        return self.update("undo", modules, engine)
+
+    def update(self, kind, what, engine):
+        """Return what came of it, see reloading, and the time that another thread had
+        to wait for its turn meanwhile."""
         self.server.ticker.updated = True
         auditor = self.server.auditor
-        with auditor.watching():
-            answer = reloading.reload(modules, engine)
+        with auditor.watching(snippet=kind == "hotfix"):
+            answer = reloading.update(kind, what, engine)
         return answer | {"waited_ns": auditor.waited[True]}
 
     def look(self):

@@ -12,7 +12,7 @@ import sys
 import types
 from functools import partial
 
-from . import combat, entities, events, formula, players, rooms, weapons
+from . import combat, entities, events, formula, players, rooms, timing, weapons
 from .formula import damage
 from .sentries import Sentry
 from .shots import Shot
@@ -30,6 +30,8 @@ class Exhibits:
         self.classes = {"player": players.Player, "fighter": entities.Fighter}
         self.at_ten_metres = partial(damage, distance=10.0, armour=6.0)
         self.describe = self.player.describe
+        self.sentry = Sentry(0)
+        self.blow = self.sentry.hurt
         self.callback = events.HANDLERS["kill"][0]
         self.default = players.Player.threat.__defaults__[0]
         self.member = Weapon.SHOTGUN
@@ -44,6 +46,7 @@ class Exhibits:
         yield "function in a partial", self.at_ten_metres.func, formula.damage
         yield "function as a default argument", self.default, formula.damage
         yield "method bound to a player", self.describe.__func__, type(player).describe
+        yield "method bound to a sentry", self.blow.__func__, entities.Fighter.hurt
         yield "method held by a session", self.session.obey.__func__, type(player).obey
         yield "callback in the registry", self.callback, players.award
         yield "closure run by pool threads", self.resolve, self.world.combat.resolve
@@ -66,12 +69,15 @@ class Exhibits:
         return {
             "pistol, 20 m, armour 6": tried(self.pistol),
             "pistol, 10 m, by the partial": tried(self.pistol_near),
+            "pistol, 10 m, by a default argument": tried(self.pistol_default),
+            "pistol, 20 m, by an imported name": tried(self.card),
             "shotgun, 10 m, by a pool thread": tried(self.shotgun),
-            "20 points of damage to a sentry": tried(self.blow),
+            "20 points to a sentry, by a bound method": tried(self.hit),
             "weapons": tried(lambda: " ".join(weapon.name for weapon in Weapon)),
             "what player 1 tells of itself": tried(lambda: " ".join(self.describe())),
             "classes of player 1": tried(self.ancestry),
             "callbacks for a kill": tried(lambda: str(len(events.HANDLERS["kill"]))),
+            "a victim, after the callback": tried(self.kill),
         }
 
     def pistol(self):
@@ -84,16 +90,34 @@ class Exhibits:
         amount, edition = self.at_ten_metres(WEAPONS[Weapon.PISTOL])
         return f"{amount:.1f} (formula {edition})"
 
+    def pistol_default(self):
+        """The function in the default argument of a method."""
+        holder = types.SimpleNamespace(weapon=Weapon.PISTOL)
+        return f"{players.Player.threat(holder, 10.0):.1f}"
+
+    def card(self):
+        """The function that another module imported by name."""
+        amount, edition = self.world.combat.preview(Weapon.PISTOL, 20.0, 6.0)
+        return f"{amount:.1f} (formula {edition})"
+
     def shotgun(self):
         """The closure that the pool's threads run."""
         shot = Shot(0, 0, self.member, 10.0, 6.0)
         hit = self.world.combat.pool.submit(self.resolve, [shot]).result()[0]
         return f"{hit.amount:.1f} (formula {hit.formula}, table {hit.table})"
 
-    def blow(self):
-        """A class in a module that is never edited, for its base that is."""
-        wound = Sentry(0).hurt(20.0)
+    def hit(self):
+        """A bound method; its class is in a module that is never edited."""
+        self.sentry.shield = 50.0
+        wound = self.blow(20.0)
         return f"{wound.dealt:.1f} (rules {wound.rules})"
+
+    def kill(self):
+        """The callback in the registry."""
+        victim = Sentry(0)
+        victim.health, victim.shield = -1.0, 10.0
+        self.callback(self.sentry, victim)
+        return f"{victim.health:.0f} health, {victim.shield:.0f} shield"
 
     def ancestry(self):
         """The classes of an object that was made before any update."""
@@ -107,6 +131,7 @@ class Exhibits:
             "handlers": [id(one) for one in events.HANDLERS["kill"]],
             "rows": [[id(key), id(row)] for key, row in WEAPONS.items()],
             "players": [[key, id(one)] for key, one in players.ROSTER.items()],
+            "tallies": list(timing.TALLIES),
             "subclasses": [id(one) for one in entities.Entity.__subclasses__()],
         }
         prefix = __package__ + "."

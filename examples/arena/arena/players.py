@@ -18,6 +18,7 @@ class Player(Fighter):
         super().__init__(ident, x, y, armour=4.0 + ident % 5)
         self.name = name
         self.score = 0
+        self.trophies = {}  # weapon -> the latest whom it beat, by number
         self.weapon = Weapon.PISTOL
         self.trigger = None  # the number of whom to shoot at in the next tick
 
@@ -60,4 +61,7 @@ def award(shooter, victim):
     """A kill is a point for the shooter, if it is a player, and a new start."""
     if isinstance(shooter, Player):
         shooter.score += 1
+        beaten = shooter.trophies.setdefault(shooter.weapon.name, [])
+        beaten.append(victim.ident)
+        del beaten[:-3]
     victim.revive()

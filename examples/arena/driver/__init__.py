@@ -2,7 +2,7 @@
 
 ============  ==============================================================
 edits         an edit of a source file, as an editor would make it
-acts          what is edited in which act, and what should come of it
+acts          what is edited or fixed in which act, and what should come of it
 stage         the temporary folder and the processes; leaves nothing behind
 child         what a part runs in: ends when the demo's process ends
 bots          the second process: players that never pause

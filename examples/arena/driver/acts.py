@@ -1,4 +1,4 @@
-"""The acts: what is edited, what is reloaded, what should come of it.
+"""The acts: what is edited and reloaded, or handed in as a hotfix; what should come of it.
 
 An act is data; `play` plays any of them.  The editions that are expected afterwards are
 (formula, table, rules): literals in the functions `damage` and `Fighter.hurt` and in
@@ -23,23 +23,37 @@ class Editions(NamedTuple):
 class Act:
     """One update, and what is expected of it.
 
-    `cause` is the exception in which a broken one ends.  `samples` are the answers that
-    the server's exhibits give afterwards, worked out by hand from the new source; those
-    that are not named are expected to be what they were.
+    It is a reload of `modules` after `edits`; or a hotfix with the snippet `fix`, a file in
+    the folder fixes; or it undoes the act of the name `undoes`, which changed `modules`.
+
+    A broken one raises `error`, with `cause`: the exception in which the new code ended,
+    or the code of a refusal; `place` is the file and the line that are named for it.
+    `samples` are the answers that the server's exhibits give afterwards, worked out by
+    hand from the new source; those that are not named are expected to be what they were:
+    before this act, or before the act that was undone.
     """
 
     name: str
     title: str
-    edits: tuple[Edit, ...]
-    modules: tuple[str, ...]
     editions: Editions
+    edits: tuple[Edit, ...] = ()
+    modules: tuple[str, ...] = ()
+    fix: str = ""
+    undoes: str = ""
+    error: str = "PrepareError"
     cause: str = ""
+    place: tuple[str, int] = ("", 0)
     samples: dict[str, str] = field(default_factory=dict)
 
     @property
     def broken(self):
         """Whether the update is expected to fail."""
         return bool(self.cause)
+
+    @property
+    def kind(self):
+        """What the server calls it."""
+        return "hotfix" if self.fix else "undo" if self.undoes else "reload"
 
 
 FIRST = Editions(formula=1, table=1, rules=1)
@@ -85,6 +99,8 @@ BALANCE = Act(
     samples={
         "pistol, 20 m, armour 6": "6.3 (formula 2)",
         "pistol, 10 m, by the partial": "8.7 (formula 2)",
+        "pistol, 10 m, by a default argument": "8.7",
+        "pistol, 20 m, by an imported name": "6.3 (formula 2)",
         "shotgun, 10 m, by a pool thread": "14.3 (formula 2, table 2)",
     },
 )
@@ -166,7 +182,7 @@ CONTENT = Act(
     editions=Editions(formula=2, table=3, rules=2),
     samples={
         "shotgun, 10 m, by a pool thread": "14.3 (formula 2, table 3)",
-        "20 points of damage to a sentry": "10.0 (rules 2)",
+        "20 points to a sentry, by a bound method": "10.0 (rules 2)",
         "weapons": "PISTOL SHOTGUN RIFLE RAILGUN",
         "what player 1 tells of itself": "ident place shield health name score title",
         "classes of player 1": "Player < Fighter < Shielded < Entity",
@@ -218,6 +234,7 @@ RAISES = Act(
     modules=THREE_AGAIN,
     editions=CONTENT.editions,
     cause="NameError",
+    place=("players.py", 13),
 )
 
 NO_SYNTAX = Act(
@@ -232,6 +249,7 @@ NO_SYNTAX = Act(
     modules=THREE_AGAIN,
     editions=CONTENT.editions,
     cause="SyntaxError",
+    place=("players.py", 13),
 )
 
 REPAIRED = Act(
@@ -248,8 +266,55 @@ REPAIRED = Act(
     samples={
         "pistol, 20 m, armour 6": "7.0 (formula 3)",
         "pistol, 10 m, by the partial": "9.0 (formula 3)",
+        "pistol, 10 m, by a default argument": "9.0",
+        "pistol, 20 m, by an imported name": "7.0 (formula 3)",
         "shotgun, 10 m, by a pool thread": "14.3 (formula 3, table 4)",
     },
 )
 
-ACTS = (BALANCE, CONTENT, RAISES, NO_SYNTAX, REPAIRED)
+FIX = Act(
+    name="5a",
+    title="a hotfix: players die too fast",
+    fix="fix_1042.py",
+    editions=Editions(formula=4, table=4, rules=3),
+    samples={
+        "pistol, 20 m, armour 6": "5.0 (formula 4)",
+        "pistol, 10 m, by the partial": "6.6 (formula 4)",
+        "pistol, 10 m, by a default argument": "6.6",
+        "pistol, 20 m, by an imported name": "5.0 (formula 4)",
+        "shotgun, 10 m, by a pool thread": "10.9 (formula 4, table 4)",
+        "20 points to a sentry, by a bound method": "8.0 (rules 3)",
+        "a victim, after the callback": "100 health, 50 shield",
+    },
+)
+
+FIX_RAISES = Act(
+    name="5b",
+    title="a broken hotfix: it changes what it can get hold of, then it raises",
+    fix="fix_1043.py",
+    editions=FIX.editions,
+    cause="NameError",
+    place=("fix_1043", 35),
+)
+
+FIX_UNBOUND = Act(
+    name="5c",
+    title="a hotfix whose code reads a name that nobody binds",
+    fix="fix_1044.py",
+    editions=FIX.editions,
+    error="RefusedError",
+    cause="RSL741",
+    place=("fix_1044", 13),
+)
+
+UNDONE = Act(
+    name="5d",
+    title="undo of the fix in act 5a",
+    undoes="5a",
+    modules=("arena.formula", "arena.entities", "arena.players"),
+    editions=REPAIRED.editions,
+)
+
+RELOADS = (BALANCE, CONTENT, RAISES, NO_SYNTAX, REPAIRED)
+HOTFIXES = (FIX, FIX_RAISES, FIX_UNBOUND, UNDONE)
+ACTS = RELOADS + HOTFIXES

@@ -4,7 +4,7 @@ import platform
 import sys
 import textwrap
 
-from .verdict import held_objects, nothing_changed, punctuality
+from .verdict import held_objects, nothing_changed, punctuality, same_contents, undone
 
 RULE = "-" * 78
 SHOWN = 8  # lines of an edit
@@ -43,7 +43,7 @@ class Paper:
         )
         for file, lines in scene.diffs.items():
             self.say(f"{file}")
-            shown = lines if self.diffs else lines[:SHOWN]
+            shown = lines if self.diffs or scene.act.fix else lines[:SHOWN]
             for line in shown:
                 self.say(f"    {line}")
             if len(lines) > len(shown):
@@ -68,6 +68,11 @@ class Paper:
             f" {duration(update['pause_ns'])}, blocked {duration(update['blocked_ns'])};"
             f" held objects: {held_objects(scene, self.record).found}"
         )
+        if scene.act.undoes:
+            self.say(
+                f"modules and classes, compared with those before act"
+                f" {scene.act.undoes}: {undone(scene, self.record).found}"
+            )
 
     def changes(self, scene):
         """The samples that came out differently."""
@@ -80,8 +85,9 @@ class Paper:
     def refused(self, scene):
         """The exception, and that nothing changed."""
         error = scene.answer["error"]
-        self.say(f"{error['type']}: {error['text']}")
-        self.say(f"    caused by {error['cause']}: {error['cause_text']}")
+        self.say(hanging(f"{error['type']}: {error['text']}", indent=4))
+        if error["type"] != "RefusedError":
+            self.say(f"    caused by {error['cause']}: {error['cause_text']}")
         self.say(f"    at {error['place']}")
         before, after = scene.before["samples"], scene.after["samples"]
         same = sum(before[what] == after[what] for what in before)
@@ -90,6 +96,8 @@ class Paper:
             f"modules and classes: {nothing_changed(scene).found};\n"
             f"held objects: {held_objects(scene, self.record).found}"
         )
+        if scene.act.fix:
+            self.say(f"players, rooms, table: {same_contents(scene).found}")
         self.changes(scene)
 
     def bots(self, scene):
@@ -178,9 +186,9 @@ def duration(ns):
     return f"{ns:.0f} ns"
 
 
-def hanging(text):
-    """Wrap a row of the closing table."""
-    return textwrap.fill(text, 96, subsequent_indent=" " * 36)
+def hanging(text, indent=36):
+    """Wrap a row of the closing table, or an error."""
+    return textwrap.fill(text, 96, subsequent_indent=" " * indent)
 
 
 def complain(text):

@@ -7,7 +7,8 @@ from .acts import Act
 from .console import Console, Crowd, Silence
 from .stage import HERE, StageError
 
-NOTICED = 3.0  # seconds until the bots must have seen hits by a new edition
+FIXES = HERE.parent / "fixes"
+PATIENCE = 6.0  # seconds, of all acts, until the bots have seen hits by new editions
 
 
 @dataclass
@@ -16,7 +17,7 @@ class Scene:
 
     act: Act
     began: float  # seconds since the demo's start
-    diffs: dict  # file -> changed lines
+    diffs: dict  # file -> changed lines, or all lines of a fix
     answer: dict  # the server's, see arena.reloading
     before: dict  # the server's "look" right before
     after: dict  # and right after the update
@@ -49,6 +50,7 @@ class Play:
         self.record = Record(options.bots, options.engine)
         self.console = None
         self.crowd = None
+        self.patience = PATIENCE
 
     def run(self, acts):
         """Play `acts` from the first connection to the last; return the Record."""
@@ -79,13 +81,11 @@ class Play:
         time.sleep(2 * self.options.pace)
 
     def perform(self, act):
-        """Edit, have the server reload, and let the bots play on."""
+        """Edit, have the server update itself, and let the bots play on."""
         began = time.monotonic() - self.started
         diffs = {edit.file: edit.make(self.stage.package) for edit in act.edits}
         before = self.console.ask("look")
-        answer = self.console.ask(
-            "reload", modules=act.modules, engine=self.options.engine
-        )
+        answer = self.update(act, diffs)
         after = self.console.ask("look")
         scene = Scene(act, began, diffs, answer, before, after)
         self.await_hits(act.editions)
@@ -94,14 +94,23 @@ class Play:
         self.paper.scene(scene)
         return scene
 
+    def update(self, act, diffs):
+        """Have the server do it; a fix is added to `diffs`."""
+        asked = {"modules": act.modules}
+        if act.fix:
+            path = FIXES / act.fix
+            diffs[act.fix] = path.read_text(encoding="utf-8").splitlines()
+            asked = {"path": str(path), "compare": act.broken}
+        return self.console.ask(act.kind, engine=self.options.engine, **asked)
+
     def await_hits(self, editions):
         """Wait until bots heard of hits by `editions`; verdict says if none came."""
-        deadline = time.monotonic() + NOTICED
-        while time.monotonic() < deadline:
+        while self.patience > 0:
             history = self.crowd.report()["history"]
             if history and tuple(history[-1][1]) == editions:
                 return
             time.sleep(0.05)
+            self.patience -= 0.05
 
     def close(self):
         """End the match, collect the totals of both sides, stop the server."""

@@ -28,15 +28,20 @@ def judge(record):
         failures(record),
         editions_in_order(record),
         snapshots(record),
+        copies(record),
         *exits(record),
     ]
 
 
 def judge_scene(scene, record):
     """Return the checks of one act."""
-    checks = [outcome(scene), held_objects(scene, record), samples(scene)]
+    checks = [outcome(scene), held_objects(scene, record), samples(scene, record)]
     if scene.act.broken:
-        checks.append(nothing_changed(scene))
+        checks += [place(scene), nothing_changed(scene)]
+        if scene.act.fix:
+            checks.append(same_contents(scene))
+    if scene.act.undoes:
+        checks.append(undone(scene, record))
     return [
         check._replace(name=f"act {scene.act.name}: {check.name}") for check in checks
     ]
@@ -48,8 +53,16 @@ def outcome(scene):
     if answer["applied"]:
         return Check("outcome", not act.broken, "applied")
     error = answer["error"]
-    kept = error["type"] == "PrepareError" and error["cause"] == act.cause
+    kept = (error["type"], error["cause"]) == (act.error, act.cause)
     return Check("outcome", kept, f"{error['type']}: {error['text']}")
+
+
+def place(scene):
+    """The error names the file and the line that are to blame."""
+    found = scene.answer["error"]["place"] if "error" in scene.answer else "no error"
+    file, line = scene.act.place
+    name, _, number = found.rpartition(":")
+    return Check("place", file in name and number == str(line), found)
 
 
 def held_objects(scene, record):
@@ -76,9 +89,16 @@ def strays_of(look, first):
     ]
 
 
-def samples(scene):
+def base_of(scene, record):
+    """What the server was before: this act, or the one that this act undoes."""
+    if scene.act.undoes:
+        scene = next(one for one in record.scenes if one.act.name == scene.act.undoes)
+    return scene.before
+
+
+def samples(scene, record):
     """Held objects behave as the new source says, or as before if nothing changed."""
-    expected = scene.before["samples"] | scene.act.samples
+    expected = base_of(scene, record)["samples"] | scene.act.samples
     seen = scene.after["samples"]
     wrong = [
         f"{what}: {seen[what]!r} instead of {answer!r}"
@@ -92,12 +112,28 @@ def samples(scene):
 def nothing_changed(scene):
     """After a failed update each object of each module and class is the one before."""
     before, after = scene.before["fingerprint"], scene.after["fingerprint"]
+    return Check("nothing changed", before == after, compared(before, after))
+
+
+def same_contents(scene):
+    """After a failed hotfix the live state is the one before: identities, values, order."""
+    before, after = scene.answer["contents"]
+    found = compared(before, after, "objects with identity and content")
+    return Check("live state", before == after, found)
+
+
+def undone(scene, record):
+    """After an undo each object is the one from before the act that was undone."""
+    before, after = base_of(scene, record)["fingerprint"], scene.after["fingerprint"]
+    return Check("as before", before == after, compared(before, after))
+
+
+def compared(before, after, noun="identities"):
+    """Count what is the same in two pictures, {path: mark}, and name what is not."""
     places = {*before, *after}
     changed = sorted(path for path in places if before.get(path) != after.get(path))
-    found = f"{len(places) - len(changed)} of {len(places)} identities the same"
-    if changed:
-        found += f", not: {some(changed)}"
-    return Check("nothing changed", not changed, found)
+    found = f"{len(places) - len(changed)} of {len(places)} {noun} the same"
+    return f"{found}, not: {some(changed)}" if changed else found
 
 
 def connections(record):
@@ -166,12 +202,26 @@ def snapshots(record):
     seen = {tuple(flat(state)): count for *state, count in auditor["seen"]}
     strange = {state: n for state, n in seen.items() if state not in committed(record)}
     found = (
-        f"{sum(strange.values())} of {auditor['snapshots']:,} snapshots show"
+        f"{sum(strange.values())} of {sum(seen.values()):,} snapshots show"
         " half an update"
     )
+    beside = sum(state[-1] for state in auditor["while_a_snippet_ran"])
+    if beside:
+        found += f" ({beside} more while a snippet ran)"
     if strange:
         found += f": {strange}"
     return Check("updates seen by a thread", not strange and bool(seen), found)
+
+
+def copies(record):
+    """The thread saw each committed edition in the copies, in order, and no other."""
+    seen = [tuple(state) for state in record.totals["auditor"]["copies"]]
+    expected = []
+    for state in committed(record):
+        if [(state.formula, state.rules)] != expected[-1:]:
+            expected.append((state.formula, state.rules))
+    found = " -> ".join("/".join(map(str, state)) for state in seen)
+    return Check("editions seen in copies", seen == expected, found)
 
 
 def flat(state):
@@ -235,14 +285,16 @@ def scene_as_json(scene):
     return {
         "act": scene.act.name,
         "title": scene.act.title,
+        "kind": scene.act.kind,
         "modules": scene.act.modules,
         "editions": scene.act.editions._asdict(),
         "began_s": scene.began,
         "diffs": scene.diffs,
-        "answer": scene.answer,
+        "answer": {k: v for k, v in scene.answer.items() if k != "contents"},
         "identities_before": scene.before["identities"],
         "identities_after": scene.after["identities"],
         "samples_before": scene.before["samples"],
         "samples_after": scene.after["samples"],
         "places_compared": len(scene.after["fingerprint"]),
+        "contents_compared": len(scene.answer.get("contents", [()])[0]),
     }
