@@ -13,6 +13,13 @@ is_written(const rs_session *s, const void *written, PyObject *now)
            (written != NULL && now != NULL && rs_idmap_get(&s->map, written) == now);
 }
 
+/* What a snippet made itself was not there before: nobody wants that back. */
+static int
+is_made(const rs_session *s, const PyObject *target)
+{
+    return s->hot != NULL && rs_idmap_has(&s->young, target);
+}
+
 /* ---- keys of dicts ---- */
 
 /* For each write: is it the last one to its key? PyMem_Free it; NULL with an exception.
@@ -116,7 +123,8 @@ adopt_keys(rs_session *s, const rs_writes *w, rs_when when)
     }
     for (Py_ssize_t n = 0; result == 0 && n < w->n_writes; n++) {
         Py_ssize_t i = when == RS_EARLIER ? w->n_writes - 1 - n : n;
-        if (!is_opaque(&w->dicts[w->writes[i].dict])) {
+        const rs_watched_dict *d = &w->dicts[w->writes[i].dict];
+        if (!is_opaque(d) && !is_made(s, d->dict)) {
             result = adopt_write(s, w, i, when, last[i]);
         }
     }
@@ -131,7 +139,7 @@ rs_adopt_writes(rs_session *s, const rs_writes *w, rs_when when)
         const rs_watched_dict *d = &w->dicts[i];
         PyObject *held;
         int result;
-        if (!is_opaque(d)) {
+        if (!is_opaque(d) || is_made(s, d->dict)) {
             continue;
         }
         held = first_contents(w, d);
@@ -195,6 +203,9 @@ rs_adopt_snapshot(rs_session *s, const rs_snapshot *snap, rs_when when)
 {
     Py_ssize_t known = s->journal.used;
     int result;
+    if (is_made(s, snap->object)) {
+        return 0;
+    }
     if (snap->kind == RS_SNAPSHOT_ATTRIBUTE) {
         return adopt_attribute(s, snap, when);
     }

@@ -1,5 +1,7 @@
 #include "history.h"
 
+#include "hotfix.h"
+
 #include "clock.h"
 #include "digest.h"
 #include "graft.h"
@@ -559,8 +561,8 @@ rs_history_add(rs_session *s, rs_entry *entry)
         rs_journal_keep(&s->journal, &entry->journal, is_new, is_made, s) < 0) {
         goto done;
     }
-    result = 0;
-    if (entry->journal.used == 0) {
+    result = rs_hot_report(s, entry);
+    if (result < 0 || entry->journal.used == 0) {
         goto done;
     }
     entry->update = Py_NewRef(s->update);
@@ -607,12 +609,12 @@ rs_history_limit(rs_state *st, Py_ssize_t limit)
         PyErr_NoMemory();
         return -1;
     }
-    memcpy(dropped, history->entries, (size_t)n * sizeof(*dropped));
-    history->used -= n;
-    memmove(history->entries, history->entries + n,
-            (size_t)history->used * sizeof(*history->entries));
     history->limit = limit;
-    if (n > 0) {
+    if (n > 0) { /* else there may be no array */
+        memcpy(dropped, history->entries, (size_t)n * sizeof(*dropped));
+        history->used -= n;
+        memmove(history->entries, history->entries + n,
+                (size_t)history->used * sizeof(*history->entries));
         count_none(history);
     }
     release(dropped, n);

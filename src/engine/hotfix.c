@@ -247,6 +247,21 @@ is_field_of_class(PyObject *name)
            rs_text_equals(name, "__qualname__");
 }
 
+/* Is it set through a descriptor of the function type, and not in the function's dict? */
+static int
+is_field_of_function(rs_note_kind kind, PyObject *object, PyObject *name)
+{
+    PyObject *dict, *found;
+    if (!PyFunction_Check(object) || name == NULL ||
+        (kind != RS_NOTE_ATTRIBUTE && kind != RS_NOTE_DELETE)) {
+        return 0;
+    }
+    dict = PyType_GetDict(&PyFunction_Type);
+    found = PyDict_GetItemWithError(dict, name);
+    Py_DECREF(dict);
+    return found != NULL && Py_TYPE(found)->tp_descr_set != NULL;
+}
+
 int
 rs_hot_note_fields(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name)
 {
@@ -267,7 +282,7 @@ rs_hot_note_fields(rs_session *s, rs_note_kind kind, PyObject *object, PyObject 
         return -1;
     }
     if (rs_idmap_has(&hot->field_index, object) || rs_hot_made(s, object)) {
-        return of_class;
+        return of_class || is_field_of_function(kind, object, name);
     }
     fields = rs_room(hot->fields, hot->n_fields, &hot->fields_room,
                      sizeof(rs_hot_field));
@@ -283,9 +298,11 @@ rs_hot_note_fields(rs_session *s, rs_note_kind kind, PyObject *object, PyObject 
         return 1;
     }
     for (int i = 0; i < RS_FN_FIELDS; i++) {
-        fields->fields[i] = Py_XNewRef(*rs_fn_slot(object, i));
+        if (i != RS_FN_DICT) { /* attributes are recorded one by one */
+            fields->fields[i] = Py_XNewRef(*rs_fn_slot(object, i));
+        }
     }
-    return 0; /* and its attributes */
+    return is_field_of_function(kind, object, name);
 }
 
 /* Puts what the snippet left into `now`, and back what was there. 0 or -1. */
@@ -307,6 +324,9 @@ take_fields_back(struct rs_hot *hot)
         }
         for (int k = 0; k < RS_FN_FIELDS; k++) {
             PyObject **slot = rs_fn_slot(f->op, k);
+            if (k == RS_FN_DICT) {
+                continue;
+            }
             Py_XSETREF(f->now[k], Py_XNewRef(*slot));
             if (*slot != f->fields[k]) {
                 changed = 1;
@@ -499,10 +519,15 @@ drop_probes(rs_session *s)
     return result;
 }
 
+typedef struct {
+    rs_session *s;
+    rs_idmap *made; /* classes */
+} class_arg;
+
 /* The namespaces of modules, and of classes whose dicts are watched: dict -> module's name,
  * or the class. */
 static int
-find_namespaces(rs_session *s, rs_idmap *spaces)
+find_namespaces(rs_session *s, const rs_idmap *made, rs_idmap *spaces)
 {
     PyObject *name, *module;
     Py_ssize_t pos = 0;
@@ -514,7 +539,33 @@ find_namespaces(rs_session *s, rs_idmap *spaces)
             return -1;
         }
     }
-    return rs_leaks_visit_classes(s, spaces);
+    return rs_leaks_visit_classes(s, made, spaces);
+}
+
+static int
+collect_class(PyObject *op, void *arg)
+{
+    const class_arg *classes = arg;
+    return PyType_Check(op) && rs_hot_made_now(classes->s, op) &&
+                   rs_idmap_set(classes->made, op, op) < 0
+               ? -1
+               : 1;
+}
+
+/* What the snippet does to its own classes is how they are made. */
+static int
+pass_over_own(rs_session *s, rs_idmap *made)
+{
+    class_arg classes = {s, made};
+    Py_ssize_t pos = 0;
+    PyObject *type;
+    if (rs_heap_interval(s, collect_class, &classes) < 0) {
+        return -1;
+    }
+    while (rs_idmap_next(made, &pos, &type, NULL)) {
+        rs_leaks_pass_over(s, rs_class_dict(RS_TYPE(type)));
+    }
+    return 0;
 }
 
 typedef struct {
@@ -672,10 +723,10 @@ check_allowed(rs_session *s)
 static int
 collect(rs_session *s)
 {
-    rs_idmap spaces = {0};
+    rs_idmap spaces = {0}, made = {0};
     write_arg arg = {s, &spaces};
     int result = -1;
-    if (find_namespaces(s, &spaces) == 0 &&
+    if (pass_over_own(s, &made) == 0 && find_namespaces(s, &made, &spaces) == 0 &&
         rs_leaks_visit_names(s, &spaces, add_write, &arg) == 0) {
         if (rs_leaks_take_names_back(s, &spaces)) {
             result = make_units(s, &spaces);
@@ -687,6 +738,7 @@ collect(rs_session *s)
         }
     }
     rs_idmap_clear(&spaces);
+    rs_idmap_clear(&made);
     return result == 0 ? take_fields_back(s->hot) : -1;
 }
 

@@ -90,6 +90,9 @@ int rs_hot_copy_original(rs_session *s, PyObject *live);
 int rs_hot_redirect_originals(rs_session *s);
 /* Puts back fields and imported modules. Keeps a pending exception. */
 void rs_hot_take_back(rs_session *s);
+/* hotreport.c. Changes of containers and instances, from what the history keeps. 0 or -1. */
+struct rs_entry;
+int rs_hot_report(rs_session *s, const struct rs_entry *entry);
 /* Once the hotfix stands. 0 or -1. */
 int rs_hot_settle(rs_session *s);
 void rs_hot_free(rs_session *s);

@@ -527,11 +527,11 @@ rs_leaks_take_names_back(rs_session *s, const rs_idmap *namespaces)
 }
 
 int
-rs_leaks_visit_classes(const rs_session *s, rs_idmap *namespaces)
+rs_leaks_visit_classes(const rs_session *s, const rs_idmap *but, rs_idmap *namespaces)
 {
     const rs_writes *w = s->leaks != NULL ? &s->leaks->writes : NULL;
     for (Py_ssize_t i = 0; w != NULL && i < w->n_dicts; i++) {
-        if (w->dicts[i].type != NULL &&
+        if (w->dicts[i].type != NULL && !rs_idmap_has(but, w->dicts[i].type) &&
             rs_idmap_set(namespaces, w->dicts[i].dict, (PyObject *)w->dicts[i].type) <
                 0) {
             return -1;

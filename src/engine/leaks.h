@@ -99,8 +99,9 @@ int rs_leaks_visit_names(rs_session *s, const rs_idmap *namespaces,
  * if something is left. */
 int rs_leaks_take_names_back(rs_session *s, const rs_idmap *namespaces);
 
-/* Adds the watched namespaces of classes: dict -> class. 0 or -1. */
-int rs_leaks_visit_classes(const rs_session *s, rs_idmap *namespaces);
+/* Adds the watched namespaces of classes, those in `but` left out: dict -> class. 0 or -1. */
+int rs_leaks_visit_classes(const rs_session *s, const rs_idmap *but,
+                           rs_idmap *namespaces);
 
 /* Did the updating thread add this key to a watched dict? 1 or 0. */
 int rs_leaks_added(const rs_session *s, const PyObject *dict, const PyObject *key);

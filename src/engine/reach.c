@@ -184,6 +184,30 @@ see_containers(rs_reach *r, PyObject *dict, PyObject *names)
     return result < 0 ? -1 : 0;
 }
 
+static int see_instance(rs_reach *r, PyObject *object);
+
+/* For a snippet: what a function that it calls does with the objects that its globals name,
+ * modules among them. */
+static int
+see_globals(rs_reach *r, PyObject *globals, PyObject *names)
+{
+    int result = 0;
+    PyObject *values = values_of_names(globals, names);
+    if (values == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(values); i++) {
+        PyObject *value = PyList_GET_ITEM(values, i);
+        if (PyModule_Check(value)) {
+            result = see_containers(r, PyModule_GetDict(value), names);
+        } else if (!PyType_Check(value) && !PyFunction_Check(value)) {
+            result = see_instance(r, value);
+        }
+    }
+    Py_DECREF(values);
+    return result < 0 ? -1 : 0;
+}
+
 /* What a call of `function` can change: globals it names, and what it closed over. */
 static int
 see_function(rs_reach *r, PyObject *function)
@@ -200,6 +224,9 @@ see_function(rs_reach *r, PyObject *function)
     }
     if (result >= 0 && PyDict_Check(globals)) {
         result = see_containers(r, globals, RS_CODE(code)->co_names);
+    }
+    if (result >= 0 && r->s->hot != NULL && PyDict_Check(globals)) {
+        result = see_globals(r, globals, RS_CODE(code)->co_names);
     }
     for (Py_ssize_t i = 0;
          result >= 0 && closure != NULL && i < PyTuple_GET_SIZE(closure); i++) {

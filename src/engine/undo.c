@@ -382,7 +382,8 @@ plan_function(plan *p, const rs_op *op)
             continue;
         }
         if (!rs_same_value(now, own->fields[i])) {
-            if (PyCode_Check(own->fields[RS_FN_CODE]) &&
+            if (own->fields[RS_FN_CODE] != NULL &&
+                PyCode_Check(own->fields[RS_FN_CODE]) &&
                 rs_idmap_set(&p->left, own->fields[RS_FN_CODE], op->target) < 0) {
                 return -1;
             }
@@ -524,9 +525,13 @@ plan_all(plan *p)
     if (clear_report(s) < 0 || plan_touched(p) < 0) {
         return -1;
     }
-    for (Py_ssize_t i = done->used - 1; i >= 0; i--) {
-        if (plan_op(p, &done->ops[i]) < 0) {
-            return -1;
+    /* what was carried out last comes first (J2) */
+    for (int phase = RS_PHASES - 1; phase >= 0; phase--) {
+        for (Py_ssize_t i = done->used - 1; i >= 0; i--) {
+            if (done->ops[i].phase == (rs_phase)phase &&
+                plan_op(p, &done->ops[i]) < 0) {
+                return -1;
+            }
         }
     }
     if (PyList_GET_SIZE(p->conflicts) != 0) {

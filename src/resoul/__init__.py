@@ -25,7 +25,6 @@ from resoul._engine import (
     UpdateError,
 )
 from resoul._fingerprint import fingerprint
-from resoul._follow import FileStatus, Follower, follow
 from resoul._hash import source_hash
 from resoul._history import history, undo
 from resoul._hotfix import hotfix
@@ -41,8 +40,6 @@ __all__ = [
     "Configuration",
     "Conflict",
     "ConflictError",
-    "FileStatus",
-    "Follower",
     "Lagging",
     "Notice",
     "PrepareError",
@@ -55,7 +52,6 @@ __all__ = [
     "check",
     "configure",
     "fingerprint",
-    "follow",
     "history",
     "hotfix",
     "instances",
