@@ -7,6 +7,7 @@
 #include "graft.h"
 #include "known.h"
 #include "leaks.h"
+#include "migrate.h"
 #include "op.h"
 #include "room.h"
 #include "same.h"
@@ -555,9 +556,9 @@ rs_history_add(rs_session *s, rs_entry *entry)
                      : 0;
         goto done;
     }
-    if (rs_leaks_adopt(s) < 0 || note_after(s->st, entry) < 0 ||
-        take_tuples(s, entry) < 0 || take_codes(s, entry) < 0 ||
-        name_entry_of(s, entry) < 0 ||
+    if (rs_migrate_adopt(s) < 0 || rs_leaks_adopt(s) < 0 ||
+        note_after(s->st, entry) < 0 || take_tuples(s, entry) < 0 ||
+        take_codes(s, entry) < 0 || name_entry_of(s, entry) < 0 ||
         rs_journal_keep(&s->journal, &entry->journal, is_new, is_made, s) < 0) {
         goto done;
     }

@@ -1,6 +1,7 @@
 #include "migrate.h"
 
 #include "alive.h"
+#include "attribute.h"
 #include "attributes.h"
 #include "failure.h"
 #include "future.h"
@@ -370,6 +371,77 @@ rs_migrate_take_back(rs_session *s)
         rs_attributes_clear(last);
     }
     PyErr_SetRaisedException(pending);
+}
+
+/* ---- undo ---- */
+
+/* So many instances, and not more, are kept for it. */
+#define MAX_KEPT 10000
+
+/* The name by which object's own __setattr__ gets to the place: a key of the dict, or that
+ * of a slot. NULL: none does. Borrowed. */
+static PyObject *
+name_of(const rs_attributes *a, const rs_attribute *one)
+{
+    PyObject *mro = Py_TYPE(a->object)->tp_mro, *name = one->key;
+    if (!Py_IS_TYPE(name, &PyMemberDescr_Type)) {
+        return PyUnicode_CheckExact(name) ? name : NULL;
+    }
+    name = ((PyDescrObject *)name)->d_name;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *value = rs_class_get(RS_TYPE(PyTuple_GET_ITEM(mro, i)), name);
+        if (value != NULL) {
+            return value == one->key ? name : NULL;
+        }
+    }
+    return NULL;
+}
+
+static int
+adopt(rs_session *s, const rs_attributes *a)
+{
+    for (Py_ssize_t i = 0; i < a->n; i++) {
+        const rs_attribute *one = &a->list[i];
+        PyObject *name = one->was != NULL ? name_of(a, one) : NULL;
+        PyObject *became = one->became != NULL ? rs_session_live(s, one->became) : NULL;
+        PyObject *now = NULL;
+        int readable = name != NULL ? rs_attribute_read(a->object, name, &now) : 0;
+        Py_XDECREF(now); /* the instance has it */
+        if (readable < 0) {
+            return -1;
+        }
+        if (readable == 1 &&
+            rs_journal_adopt_attribute(&s->journal, a->object, name, one->was, became,
+                                       RS_LATER) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+tell_unkept(rs_session *s)
+{
+    return rs_notice(
+        s, "RSL725", NULL, s->st->names.__migrate_instance__, 0,
+        "it has changed %zd instances: undoing the update will leave their "
+        "attributes as they are",
+        s->migrating->n);
+}
+
+int
+rs_migrate_adopt(rs_session *s)
+{
+    const rs_migrating *m = s->migrating;
+    if (m != NULL && m->n > MAX_KEPT) {
+        return tell_unkept(s);
+    }
+    for (Py_ssize_t i = 0; m != NULL && i < m->n; i++) {
+        if (adopt(s, &m->changed[i]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 /* ---- references ---- */

@@ -1,7 +1,7 @@
 /* migrate.h -- instances of classes that change: __migrate_instance__ (rule 17).
  * Owns:     s->migrating: who had its turn, and what became of whose attributes.
  * Provides: rs_migrate_alive, rs_migrate_collect, rs_migrate_born, rs_migrate_take_back,
- *           rs_migrate_visit, rs_migrate_holds, rs_migrate_forget.
+ *           rs_migrate_adopt, rs_migrate_visit, rs_migrate_holds, rs_migrate_forget.
  * Depends:  alive.h, attributes.h, renew.h.
  * Threads:  the updating thread; hooks are user code, other threads run meanwhile.
  * Invariants:
@@ -10,6 +10,7 @@
  *       thread.
  *   V2  if a hook raises, or the update fails later, all attributes are as before the first
  *       hook ran, but for those that others have changed since (RSL723).
+ *   V4  the history keeps no more than some thousand instances of an update alive (RSL725).
  *   V3  without a hook no object is visited.
  */
 #ifndef RS_MIGRATE_H
@@ -30,6 +31,11 @@ int rs_migrate_born(rs_session *s);
 
 /* Keeps a pending exception. */
 void rs_migrate_take_back(rs_session *s);
+
+/* The update stands: attributes that had other values become operations of its journal, so
+ * that undoing it puts these back. What hooks added stays then: old code doesn't know it,
+ * and new code may use it by now. 0 or -1. */
+int rs_migrate_adopt(rs_session *s);
 
 /* References to `op` that an index knows, and visit(op, arg) for each other one. */
 Py_ssize_t rs_migrate_holds(const rs_session *s, const PyObject *op);
