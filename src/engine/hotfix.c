@@ -473,10 +473,10 @@ run(rs_session *s)
     }
     rs_leaks_end(s);
     if (result == NULL) {
-        return rs_prepare_error(s, NULL);
+        return rs_lock_check_fork(s) < 0 ? -1 : rs_prepare_error(s, NULL);
     }
     Py_DECREF(result);
-    return drop_temporaries(s->hot);
+    return rs_lock_check_fork(s) < 0 ? -1 : drop_temporaries(s->hot);
 }
 
 /* ---- after it has run ---- */

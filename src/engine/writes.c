@@ -288,7 +288,7 @@ compare_contents(rs_writes *w, rs_watched_dict *d, PyObject *copy, rs_made_test 
     while (PyDict_Next(d->dict, &pos, &key, &value)) {
         int changed = is_changed(w, d, copy, key, value, &old);
         if (changed > 0 && made != NULL && made(value, arg) == RS_MADE_NOT) {
-            w->lost = 1; /* whoever did it */
+            w->unsure = 1; /* whoever did it */
             continue;
         }
         if (changed < 0 || (changed && add_write(w, d, key, old, value) < 0)) {
@@ -299,7 +299,7 @@ compare_contents(rs_writes *w, rs_watched_dict *d, PyObject *copy, rs_made_test 
     while (PyDict_Next(copy, &pos, &key, &value)) {
         int changed = is_changed(w, d, d->dict, key, value, &old);
         if (changed > 0 && old == NULL && made != NULL) {
-            w->lost = 1;
+            w->unsure = 1;
             continue;
         }
         if (changed < 0 ||
@@ -482,7 +482,7 @@ is_meant(const rs_idmap *only, const rs_watched_dict *d)
 static int
 undo(rs_writes *w, const rs_idmap *only)
 {
-    int complete = !w->lost;
+    int complete = !w->lost && (only != NULL || !w->unsure);
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
         rs_watched_dict *d = &w->dicts[i];
         if (d->copy == NULL || !is_meant(only, d)) {
