@@ -356,6 +356,7 @@ def fixed(live):
 
 
 def check(m, change):
+    picture(m)  # asking may make what was not there: 3.15's __doc__ of dataclasses
     before = picture(m)
     with pytest.raises(resoul.PrepareError) as error:
         resoul.hotfix(source=f"import fixed as m\n{change}\nraise LookupError\n")
