@@ -106,10 +106,15 @@ first_contents(const rs_writes *w, const rs_watched_dict *d)
     return held;
 }
 
+/* Is it adopted as a whole? A snippet may also have taken keys out and put them back, which
+ * no operation on a single key tells. */
 static int
-is_opaque(const rs_watched_dict *d)
+is_adopted_whole(const rs_watched_dict *d, int hot)
 {
-    return d->opaque && d->copy != NULL && d->type == NULL && d->order == NULL;
+    if (d->copy == NULL || d->type != NULL || d->order != NULL) {
+        return 0;
+    }
+    return d->opaque || (hot && !d->shared && PyDict_CheckExact(d->dict));
 }
 
 /* The first write of a key says what it held, the last one what it holds. */
@@ -124,7 +129,7 @@ adopt_keys(rs_session *s, const rs_writes *w, rs_when when)
     for (Py_ssize_t n = 0; result == 0 && n < w->n_writes; n++) {
         Py_ssize_t i = when == RS_EARLIER ? w->n_writes - 1 - n : n;
         const rs_watched_dict *d = &w->dicts[w->writes[i].dict];
-        if (!is_opaque(d) && !is_made(s, d->dict)) {
+        if (!is_adopted_whole(d, s->hot != NULL) && !is_made(s, d->dict)) {
             result = adopt_write(s, w, i, when, last[i]);
         }
     }
@@ -139,7 +144,7 @@ rs_adopt_writes(rs_session *s, const rs_writes *w, rs_when when)
         const rs_watched_dict *d = &w->dicts[i];
         PyObject *held;
         int result;
-        if (!is_opaque(d) || is_made(s, d->dict)) {
+        if (!is_adopted_whole(d, s->hot != NULL) || is_made(s, d->dict)) {
             continue;
         }
         held = first_contents(w, d);

@@ -62,6 +62,9 @@ rs_attribute_read(PyObject *object, PyObject *name, PyObject **value)
     if (of_class == NULL && PyErr_Occurred()) {
         return -1;
     }
+    if (of_class != NULL && PyFunction_Check(object)) {
+        return 0; /* what a function is made of is no attribute (function.h) */
+    }
     if (of_class != NULL && !Py_IS_TYPE(of_class, &PyMemberDescr_Type) &&
         !PyFunction_Check(of_class) && !is_field(of_class, name) &&
         (Py_TYPE(of_class)->tp_descr_get != NULL ||

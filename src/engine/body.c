@@ -67,8 +67,10 @@ rs_body_can_rebuild(PyObject *container, PyObject *fresh)
     if (PyAnySet_CheckExact(fresh)) {
         return PyType_IsSubtype(Py_TYPE(container), Py_TYPE(fresh));
     }
-    return Py_TYPE(container) == Py_TYPE(fresh) &&
-           (PyList_CheckExact(fresh) || is_deque(fresh));
+    if (PyList_CheckExact(fresh)) {
+        return PyList_Check(container);
+    }
+    return Py_TYPE(container) == Py_TYPE(fresh) && is_deque(fresh);
 }
 
 static int

@@ -6,6 +6,7 @@
 #include "hotfix.h"
 #include "imports.h"
 #include "lookup.h"
+#include "op.h"
 #include "reach.h"
 #include "same.h"
 #include "snapshot.h"
@@ -688,6 +689,40 @@ rs_leaks_take_back(rs_session *s)
     PyErr_SetRaisedException(exc);
 }
 
+/* Is the attribute part of a __dict__ that was watched as well? 1, 0, -1. */
+static int
+is_adopted_with_dict(const struct rs_leaks *leaks, const rs_snapshot *snap)
+{
+    return snap->kind == RS_SNAPSHOT_ATTRIBUTE &&
+                   rs_idmap_has(&leaks->whole, snap->object)
+               ? lives_in_dict(snap->object, snap->name)
+               : 0;
+}
+
+/* One place, one operation: what the attribute was before is what the key was. */
+static int
+adopt_into_dict(rs_session *s, const struct rs_leaks *leaks, const rs_snapshot *snap,
+                rs_when when)
+{
+    PyObject *own = snap->name, *follower = NULL, *now, *copy;
+    PyObject *dict = PyObject_GenericGetDict(snap->object, NULL);
+    int result = -1;
+    if (dict == NULL) {
+        return -1;
+    }
+    copy = rs_writes_copy(&leaks->writes, dict);
+    if (copy != NULL && snap->held != NULL) {
+        follower = rs_dict_follower(copy, snap->name, &own);
+    }
+    now = PyDict_GetItemWithError(dict, snap->name);
+    if (now != NULL || !PyErr_Occurred()) {
+        result = rs_journal_adopt_dict(&s->journal, dict, own, snap->held, now,
+                                       follower, when);
+    }
+    Py_DECREF(dict);
+    return result;
+}
+
 int
 rs_leaks_adopt(rs_session *s)
 {
@@ -698,7 +733,10 @@ rs_leaks_adopt(rs_session *s)
             return -1;
         }
         for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
-            if (rs_adopt_snapshot(s, &leaks->snapshots[i], when) < 0) {
+            const rs_snapshot *snap = &leaks->snapshots[i];
+            int in_dict = is_adopted_with_dict(leaks, snap);
+            if (in_dict < 0 || (in_dict ? adopt_into_dict(s, leaks, snap, when)
+                                        : rs_adopt_snapshot(s, snap, when)) < 0) {
                 return -1;
             }
         }

@@ -41,7 +41,7 @@ rs_dict_move_last_before(PyObject *dict, PyObject *follower)
     PyObject **moving;
     Py_ssize_t pos = 0, n = 0;
     int found = 0, result = 0;
-    if (follower == NULL || PyDict_GET_SIZE(dict) < 2) {
+    if (follower == NULL || PyDict_GET_SIZE(dict) < 2 || PyODict_Check(dict)) {
         return 0;
     }
     moving = PyMem_Calloc((size_t)PyDict_GET_SIZE(dict), 2 * sizeof(PyObject *));
@@ -116,6 +116,10 @@ put_fields(const rs_op *op, PyObject *const *values, PyObject *const *others)
 static int
 write_dict(PyObject *dict, PyObject *key, PyObject *value)
 {
+    if (PyODict_Check(dict)) { /* keeps a list of its keys, too */
+        return value != NULL ? PyODict_SetItem(dict, key, value)
+                             : PyODict_DelItem(dict, key);
+    }
     if (value != NULL) {
         return PyDict_SetItem(dict, key, value);
     }

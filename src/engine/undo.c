@@ -417,8 +417,12 @@ plan_body(plan *p, const rs_op *op)
         result = -1;
         goto done;
     }
-    if (donor != NULL && !rs_body_ready(op->target, donor)) {
-        result = conflict(p, op); /* sorted just now, or its memory is looked at */
+    if (donor != NULL &&
+        (!rs_body_ready(op->target, donor) ||
+         !(PyByteArray_Check(op->target) || rs_body_can_rebuild(op->target, donor)))) {
+        /* sorted just now, or its memory is looked at; or a subclass of deque, whose own
+         * methods would run */
+        result = conflict(p, op);
     } else if (donor != NULL) {
         result = PyByteArray_Check(op->target)
                      ? rs_plan_body(j, op->target, donor)

@@ -665,6 +665,13 @@ rs_writes_stored(const rs_writes *w, PyObject *op)
     return count;
 }
 
+PyObject *
+rs_writes_copy(const rs_writes *w, PyObject *dict)
+{
+    const rs_watched_dict *d = find_dict(w, dict);
+    return d != NULL ? d->copy : NULL;
+}
+
 int
 rs_writes_added(const rs_writes *w, const PyObject *dict, const PyObject *key)
 {

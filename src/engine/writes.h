@@ -3,7 +3,7 @@
  *           values, and to the contents before a first removal.
  * Provides: rs_writes_open, rs_writes_watch, rs_writes_own, rs_writes_stop, rs_writes_undo,
  *           rs_writes_undo_some, rs_writes_visit,
- *           rs_writes_added, rs_writes_clear, rs_writes_stored, rs_writes_holds,
+ *           rs_writes_added, rs_writes_copy, rs_writes_clear, rs_writes_stored, rs_writes_holds,
  *           rs_writes_visit_held.
  * Depends:  session.h, heap.h, newest.h.
  * Threads:  the updating thread; the watcher's callback runs in any, under the GIL.
@@ -95,6 +95,9 @@ void rs_writes_clear(rs_writes *w);
 /* How many references to `op` are in watched dicts because the updating thread put them
  * there. No watcher told (B1): none is known. */
 Py_ssize_t rs_writes_stored(const rs_writes *w, PyObject *op);
+
+/* What the dict held before a first removal, if that is known: borrowed, or NULL. */
+PyObject *rs_writes_copy(const rs_writes *w, PyObject *dict);
 
 /* Did the updating thread add this key to a watched dict? 1 or 0. */
 int rs_writes_added(const rs_writes *w, const PyObject *dict, const PyObject *key);

@@ -252,15 +252,15 @@ def test_threads(m):
         source="""
 import m, threading
 go, ready = threading.Event(), threading.Event()
-m.results = []
-def work(data):
+def work(data, results):
     ready.set()
     while not go.wait(0.001):
         data["n"] = data.get("n", 0) + 1
-        m.results[:] = [data["n"]]
+        results[:] = [data["n"]]
     data["end"] = sorted(data)
-    m.results.append("done")
-m.go, m.thread = go, threading.Thread(target=work, args=({},))
+    results.append("done")
+m.results = []
+m.go, m.thread = go, threading.Thread(target=work, args=({}, m.results))
 m.thread.start()
 ready.wait()
 m.work = work

@@ -12,7 +12,8 @@ globals().update(
         name: value
         for module in (raising, taking)
         for name, value in vars(module).items()
-        if (name.startswith("test_") and "really" not in name) or name in ("filled", "fixed")
+        if (name.startswith("test_") and "really" not in name)
+        or name in ("filled", "fixed")
     }
 )
 

@@ -72,7 +72,9 @@ def test_a_dict_over_inline_values_is_silent(m):
 
 def test_additions_that_are_told_as_modifications(m):
     """3.12.1: the first store of a key that instances share; there is no old value."""
-    fails("p = m.Plain.__new__(m.Plain)\nm.Plain.made = p\nvars(p)\np.b = 1\nd = vars(p)\nd['a'] = 2")
+    fails(
+        "p = m.Plain.__new__(m.Plain)\nm.Plain.made = p\nvars(p)\np.b = 1\nd = vars(p)\nd['a'] = 2"
+    )
     assert not hasattr(m.Plain, "made")
     m.bare = m.Plain.__new__(m.Plain)
     vars(m.bare)
@@ -160,7 +162,9 @@ def test_stores_of_other_threads_stay(m, inline):
 
 
 def test_dicts_that_die_meanwhile(m):
-    fails("for n in range(100):\n    d = {n: [n]}\n    m.T = d\n    d[n] += [1]\n    del m.T, d")
+    fails(
+        "for n in range(100):\n    d = {n: [n]}\n    m.T = d\n    d[n] += [1]\n    del m.T, d"
+    )
     assert not hasattr(m, "T")
 
 

@@ -18,7 +18,9 @@ _CALLBACKS = {
 @contextlib.contextmanager
 def all_taken(kind="Dict"):
     """Within the block no id is free. Gives those that were."""
-    add = getattr(ctypes.pythonapi, f"Py{'Function' if kind == 'Func' else kind}_AddWatcher")
+    add = getattr(
+        ctypes.pythonapi, f"Py{'Function' if kind == 'Func' else kind}_AddWatcher"
+    )
     clear = getattr(
         ctypes.pythonapi, f"Py{'Function' if kind == 'Func' else kind}_ClearWatcher"
     )
