@@ -25,6 +25,7 @@ from resoul._engine import (
     UpdateError,
 )
 from resoul._fingerprint import fingerprint
+from resoul._follow import FileStatus, Follower, follow
 from resoul._hash import source_hash
 from resoul._history import history, undo
 from resoul._hotfix import hotfix
@@ -40,6 +41,8 @@ __all__ = [
     "Configuration",
     "Conflict",
     "ConflictError",
+    "FileStatus",
+    "Follower",
     "Lagging",
     "Notice",
     "PrepareError",
@@ -52,6 +55,7 @@ __all__ = [
     "check",
     "configure",
     "fingerprint",
+    "follow",
     "history",
     "hotfix",
     "instances",

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, Self
 
-from resoul import _config, _engine, _ledger, _probation
+from resoul import _config, _engine, _headers, _ledger, _probation
 from resoul._options import UNSET, Configured
 from resoul._outside import Outside
 from resoul._policy import namespace_of
@@ -69,6 +69,10 @@ def hotfix(
     a replacement can call what it replaces. Other assignments, deletions, new names, and
     changes of attributes and containers are what they say; importers follow.
 
+    A leading comment `# resoul: replaces player.Player.fire@3f9c` binds the fix to the
+    version that it was written against (`source_hash()`): another one refuses (RSL721); one
+    that contains the fix already makes it superseded, and nothing is applied.
+
     Returns the `Update`. Raises
 
     PrepareError  the snippet could not be read or compiled, raised something, or took
@@ -87,11 +91,13 @@ def hotfix(
     options = _options(strict, timeout)
     with _probation.reserved(probation, max_errors) as watch:
         sys.audit("resoul.hotfix", fix.name, fix.digest)
+        update = Update("hotfix")
+        if fix.is_superseded(update):
+            return update
         if rehearse:
             trial = Update("hotfix")
             with fix.logged(trial, "rehearsal of"):
                 fix.rehearse(trial, options)
-        update = Update("hotfix")
         with fix.logged(update, "hotfix"):
             fix.apply(update, options)
             _ledger.note(update)
@@ -112,6 +118,8 @@ def check_hotfix(
     fix = Snippet.of(path, source=None, name=None, inside=None)
     sys.audit("resoul.check", (fix.name,))
     update = Update("hotfix")
+    if fix.is_superseded(update):
+        return update
     with fix.logged(update, "rehearsal of"):
         fix.rehearse(update, _options(strict, timeout))
     return update
@@ -163,6 +171,17 @@ class Snippet:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         filename = _show(text, called, digest)
         return cls(text, called, digest, filename, module, module_name)
+
+    def is_superseded(self, update: Update) -> bool:
+        """By its headers. Raises RefusedError if they name another base."""
+        try:
+            superseded = _headers.obey(self.text, self.filename, update)
+        except _engine.UpdateError as error:
+            _log.warning("hotfix %s was not made: %s", self.name, str(error))
+            raise
+        if superseded:
+            _log.info("hotfix %s is superseded", self.name)
+        return superseded
 
     def apply(self, update: Update, options: _config.Options) -> None:
         """Run it here."""

@@ -35,7 +35,8 @@ class Update:
 
     kind        "reload" or "undo"
     state       "preparing", "checked", "prepared", "committed", "undone", "abandoned",
-                "failed" or "rehearsed": only a committed one has changed anything
+                "failed", "rehearsed", or "superseded" (a hotfix that what lives contains
+                already): only a committed one has changed anything
     id          name and the beginning of the hash, "weapons@3f9c": the same in every
                 process that made this update. None until it is committed
     name        the names of the modules

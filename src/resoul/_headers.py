@@ -1,0 +1,189 @@
+"""Headers of hotfixes: which version of a definition they were written against.
+
+# resoul: replaces player.Player.fire@3f9c
+"""
+
+import ast
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from types import ModuleType
+from typing import Final
+
+from resoul import _engine, _hash, _syntax
+from resoul._policy import namespace_of
+from resoul._update import Update
+
+_LINE: Final = re.compile(r"#\s*resoul:\s*(.*?)\s*$")
+_REPLACES: Final = re.compile(r"replaces\s+([\w.]+)@([0-9a-fA-F]{4,64})$")
+_NOTHING: Final = object()
+
+
+class _Verdict(Enum):
+    BASE = "what lives is what the fix was written against"
+    CONTAINED = "what lives is what the fix makes of it"
+    OTHER = "neither"
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """One line. `digest` may be the beginning of a hash."""
+
+    name: str
+    digest: str
+    line: int
+
+
+def obey(text: str, filename: str, update: Update) -> bool:
+    """Is the hotfix superseded? Then `update` says so, and it has nothing to change.
+
+    text, filename  its source, and what it is called there
+
+    Raises RefusedError for a hotfix whose headers name other versions than those that
+    live (RSL721), or that say something that can't be understood or found (RSL722).
+    """
+    reasons: list[_engine.Reason] = []
+    verdicts: list[tuple[_Header, _Verdict]] = []
+    for line, said in _lines(text):
+        try:
+            header = _parsed(said, line)
+            obj = _found(header.name)
+            live = _hash.source_hash(obj)
+            verdict = _judged(header, live, obj, text)
+        except (ValueError, TypeError, _engine.UpdateError) as error:
+            todo = (
+                "Write `# resoul: replaces MODULE.NAME@HASH`, with four digits or more."
+            )
+            reasons.append(_reason("RSL722", said, filename, line, str(error), todo))
+            continue
+        verdicts.append((header, verdict))
+        if verdict is _Verdict.OTHER:
+            found = (
+                f"it replaces {header.digest}, and {live[: len(header.digest)]} lives"
+            )
+            todo = (
+                "Look whether the fix is still right, and write the new hash into it."
+            )
+            reasons.append(_reason("RSL721", header.name, filename, line, found, todo))
+    if reasons:
+        raise _refusal(reasons)
+    if not verdicts or any(verdict is _Verdict.BASE for _, verdict in verdicts):
+        return False
+    update.state = "superseded"
+    update.warnings += [_notice(header, filename) for header, _ in verdicts]
+    return True
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Number of each header line in the leading comments, and what it says."""
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip().lstrip("\ufeff")
+        match = _LINE.match(line)
+        if match:
+            yield number, match[1]
+        elif line and not line.startswith("#"):
+            return
+
+
+def _parsed(said: str, line: int) -> _Header:
+    match = _REPLACES.match(said)
+    if match is None:
+        raise ValueError(f"{said!r} can't be understood")
+    return _Header(match[1], match[2].lower(), line)
+
+
+def _found(name: str) -> object:
+    """What the name means. A module that is not loaded yet is imported."""
+    module, path = _module_of(name)
+    found: object = module
+    for part in path:
+        if isinstance(found, ModuleType):
+            found = namespace_of(found).get(part, _NOTHING)
+        else:
+            found = inspect.getattr_static(found, part, _NOTHING)
+        if found is _NOTHING:
+            raise ValueError(f"{name} is not there")
+    if not path:
+        raise ValueError(f"{name} is a module; a definition in it is meant")
+    return found
+
+
+def _module_of(name: str) -> tuple[ModuleType, list[str]]:
+    parts = name.split(".")
+    for n in range(len(parts) - 1, 0, -1):
+        module = sys.modules.get(".".join(parts[:n]))
+        if isinstance(module, ModuleType):
+            return module, parts[n:]
+    for n in range(len(parts) - 1, 0, -1):
+        try:
+            return importlib.import_module(".".join(parts[:n])), parts[n:]
+        except ModuleNotFoundError:
+            continue
+        except ImportError as error:
+            raise ValueError(
+                f"{'.'.join(parts[:n])} can't be imported: {error}"
+            ) from error
+    raise ValueError(f"there is no module {parts[0]}")
+
+
+def _judged(header: _Header, live: str, obj: object, text: str) -> _Verdict:
+    if _is_contained(obj, text):
+        return _Verdict.CONTAINED
+    return _Verdict.BASE if live.startswith(header.digest) else _Verdict.OTHER
+
+
+def _is_contained(obj: object, text: str) -> bool:
+    """Does the fix define what lives? A function that the fix gives to `staticmethod()` and
+    the like has no decorators there, so that those that live don't count."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False  # running it tells
+    nodes = [node for _, node in _syntax.definitions(tree)]
+    whole = {_syntax.digest(node) for node in nodes}
+    bare = {
+        _syntax.digest(node)
+        for node in nodes
+        if not isinstance(node, ast.Lambda) and not node.decorator_list
+    }
+    return any(own in whole or plain in bare for own, plain in _hash.own_hashes(obj))
+
+
+# ---- answers ----
+
+
+def _reason(
+    code: str, name: str, filename: str, line: int, found: str, todo: str
+) -> _engine.Reason:
+    module, qualname = _split(name)
+    return _engine.Reason((code, module, qualname, filename, line, found, todo))
+
+
+def _notice(header: _Header, filename: str) -> _engine.Notice:
+    module, qualname = _split(header.name)
+    found = "superseded: what lives contains the fix already, so it was not applied"
+    return _engine.Notice(("RSL724", module, qualname, filename, header.line, found))
+
+
+def _split(name: str) -> tuple[str, str]:
+    """For the report: the longest loaded module, and the rest."""
+    parts = name.split(".")
+    for n in range(len(parts) - 1, 0, -1):
+        if ".".join(parts[:n]) in sys.modules:
+            return ".".join(parts[:n]), ".".join(parts[n:])
+    return "", name
+
+
+def _refusal(reasons: list[_engine.Reason]) -> _engine.RefusedError:
+    lines = [
+        f"{reason.code} {'.'.join(part for part in reason[1:3] if part)} "
+        f"({reason.filename}:{reason.lineno}): {reason.found}. {reason.todo}"
+        for reason in reasons
+    ]
+    error = _engine.RefusedError("\n".join(lines))
+    error.reasons = reasons
+    return error
