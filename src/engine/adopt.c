@@ -3,6 +3,7 @@
 #include "attribute.h"
 #include "contents.h"
 #include "op.h"
+#include "ordered.h"
 #include "same.h"
 
 /* Is `now` what was written, or what lives instead of that? */
@@ -69,7 +70,9 @@ adopt_write(rs_session *s, const rs_writes *w, Py_ssize_t i, rs_when when, int i
     if (now == NULL && PyErr_Occurred()) {
         return -1;
     }
-    if (d->copy != NULL && write->old != NULL) {
+    if (d->order != NULL && write->old != NULL) {
+        follower = rs_ordered_follower(d->order, write->key);
+    } else if (d->copy != NULL && write->old != NULL) {
         follower = rs_dict_follower(d->copy, write->key, &own);
     }
     result = d->type != NULL ? rs_journal_adopt_type(&s->journal, d->type, own,

@@ -477,12 +477,32 @@ rs_class_plan(rs_session *s)
 
 /* ---- after the commit ---- */
 
-static PyObject *
-register_with(PyObject *live, PyObject *cls, PyObject *list)
+/* How many classes are registered with it; -1 with an exception. */
+static Py_ssize_t
+count_registered(PyObject *dump, PyObject *live)
 {
-    PyObject *done = PyObject_CallMethod(live, "register", "O", cls);
-    PyObject *pair = done != NULL ? PyTuple_Pack(2, live, cls) : NULL;
-    if (pair == NULL || PyList_Append(list, pair) < 0) {
+    PyObject *state = PyObject_CallOneArg(dump, live);
+    PyObject *registry = state != NULL ? PyTuple_GetItem(state, 0) : NULL;
+    Py_ssize_t n = registry != NULL ? PyObject_Size(registry) : -1;
+    Py_XDECREF(state);
+    return n;
+}
+
+/* What is new is added to `list`. */
+static PyObject *
+register_with(PyObject *dump, PyObject *live, PyObject *cls, PyObject *list)
+{
+    Py_ssize_t before = count_registered(dump, live), after = -1;
+    PyObject *pair = NULL, *done = NULL;
+    if (before >= 0) {
+        done = PyObject_CallMethod(live, "register", "O", cls);
+    }
+    if (done != NULL) {
+        after = count_registered(dump, live);
+        pair = PyTuple_Pack(2, live, cls);
+    }
+    if (after < 0 || pair == NULL ||
+        (after > before && PyList_Append(list, pair) < 0)) {
         Py_CLEAR(done);
     }
     Py_XDECREF(pair);
@@ -502,8 +522,9 @@ join_abc(PyObject *dump, PyObject *live, PyObject *donor, PyObject *list)
     }
     while ((ref = PyIter_Next(iter)) != NULL) {
         PyObject *cls = PyObject_CallNoArgs(ref);
-        PyObject *done = cls == NULL || cls == Py_None ? Py_XNewRef(cls)
-                                                       : register_with(live, cls, list);
+        PyObject *done = cls == NULL || cls == Py_None
+                             ? Py_XNewRef(cls)
+                             : register_with(dump, live, cls, list);
         Py_DECREF(ref);
         Py_XDECREF(cls);
         if (done == NULL) {

@@ -501,42 +501,54 @@ describe(rs_entry *entry)
     return PyObject_SetAttrString(update, "_entry", (PyObject *)entry);
 }
 
-/* The oldest ones make room; they are released with the session. */
+/* It is released with the session. */
 static void
-push_out(rs_session *s, Py_ssize_t n)
+push_out(rs_session *s, Py_ssize_t i)
 {
     rs_history *history = &s->st->history;
-    for (Py_ssize_t i = 0; i < n; i++) {
-        rs_entry *entry = history->entries[i];
-        if (entry->counted && count_entry(&history->tally, entry, -1) < 0) {
-            count_none(history);
-        }
-        entry->counted = 0;
-        s->dropped[s->n_dropped++] = entry;
+    rs_entry *entry = history->entries[i];
+    if (entry->counted && count_entry(&history->tally, entry, -1) < 0) {
+        count_none(history);
     }
-    history->used -= n;
-    memmove(history->entries, history->entries + n,
-            (size_t)history->used * sizeof(*history->entries));
+    entry->counted = 0;
+    s->dropped[s->n_dropped++] = entry;
+    history->used--;
+    memmove(history->entries + i, history->entries + i + 1,
+            (size_t)(history->used - i) * sizeof(*history->entries));
+}
+
+/* Undos push out undos only: who takes back a stack of updates gets to its end. */
+static Py_ssize_t
+oldest_of_its_kind(const rs_history *history, int is_undo)
+{
+    Py_ssize_t oldest = -1, n = 0;
+    for (Py_ssize_t i = history->used - 1; i >= 0; i--) {
+        if ((history->entries[i]->kind == RS_UPDATE_UNDO) == is_undo) {
+            oldest = i;
+            n++;
+        }
+    }
+    return n >= history->limit ? oldest : -1;
 }
 
 static int
 append(rs_session *s, rs_entry *entry)
 {
     rs_history *history = &s->st->history;
-    Py_ssize_t too_many = history->used + 1 - history->limit;
+    Py_ssize_t oldest = oldest_of_its_kind(history, entry->kind == RS_UPDATE_UNDO);
     rs_entry **entries = rs_room(history->entries, history->used, &history->room,
                                  sizeof(*entries));
     if (entries == NULL) {
         return -1;
     }
     history->entries = entries;
-    if (too_many > 0) {
-        s->dropped = PyMem_Calloc((size_t)too_many, sizeof(*s->dropped));
+    if (oldest >= 0) {
+        s->dropped = PyMem_Calloc(1, sizeof(*s->dropped));
         if (s->dropped == NULL) {
             PyErr_NoMemory();
             return -1;
         }
-        push_out(s, too_many);
+        push_out(s, oldest);
     }
     history->entries[history->used++] = entry;
     return 0;
@@ -604,18 +616,28 @@ int
 rs_history_limit(rs_state *st, Py_ssize_t limit)
 {
     rs_history *history = &st->history;
-    Py_ssize_t n = history->used > limit ? history->used - limit : 0;
-    rs_entry **dropped = PyMem_Calloc((size_t)n + 1, sizeof(*dropped));
+    Py_ssize_t n = 0, kept[2] = {0, 0}, first;
+    rs_entry **dropped = PyMem_Calloc((size_t)history->used + 1, sizeof(*dropped));
     if (dropped == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    history->limit = limit;
-    if (n > 0) { /* else there may be no array */
-        memcpy(dropped, history->entries, (size_t)n * sizeof(*dropped));
-        history->used -= n;
-        memmove(history->entries, history->entries + n,
+    first = history->used;
+    for (Py_ssize_t i = history->used - 1; i >= 0; i--) {
+        rs_entry *entry = history->entries[i];
+        if (kept[entry->kind == RS_UPDATE_UNDO]++ < limit) {
+            history->entries[--first] = entry;
+        } else {
+            dropped[n++] = entry;
+        }
+    }
+    history->used -= first;
+    if (history->used > 0) {
+        memmove(history->entries, history->entries + first,
                 (size_t)history->used * sizeof(*history->entries));
+    }
+    history->limit = limit;
+    if (n > 0) {
         count_none(history);
     }
     release(dropped, n);

@@ -58,7 +58,7 @@ rs_entry *rs_history_open(rs_session *s);
  * Steals `entry` (NULL is passed over). 0 or -1. */
 int rs_history_add(rs_session *s, rs_entry *entry);
 
-/* So many are kept. 0 or -1. */
+/* So many updates are kept, and so many undos. 0 or -1. */
 int rs_history_limit(rs_state *st, Py_ssize_t limit);
 
 /* The Updates, newest first: a list. */

@@ -78,6 +78,8 @@ int rs_plan_list(rs_journal *j, PyObject *list, Py_ssize_t index, PyObject *valu
 /* `live` takes the contents of `donor`, both of the same exact type out of dict, list,
  * set, bytearray, deque (rs_body_can_take tells); `donor` gets the old contents. */
 int rs_plan_body(rs_journal *j, PyObject *live, PyObject *donor);
+/* The same for a cache, which takes an `empty` donor: an undo empties it once more. */
+int rs_plan_body_cache(rs_journal *j, PyObject *cache, PyObject *empty);
 /* The same for a `donor` that was derived from the contents of `live`: validate also finds
  * out whether these changed since. Frozensets and subclasses take contents too, of the
  * built-in type. Whatever takes the contents of `live` takes those of `donor` instead. */

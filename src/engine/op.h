@@ -38,6 +38,8 @@ struct rs_op {
     int done;
     int lost;          /* adopted: others had written there before it was looked at */
     int kept;          /* journal_keep.c */
+    int cache;         /* body: what it holds is no matter */
+    int torn;          /* bases: neither the old nor the new ones */
     PyObject *target;  /* the object that changes */
     const void *where; /* which place in it: key, word, index + 1 */
     PyObject *key;     /* dict, type */

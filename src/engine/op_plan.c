@@ -213,6 +213,16 @@ rs_plan_body(rs_journal *j, PyObject *live, PyObject *donor)
 }
 
 int
+rs_plan_body_cache(rs_journal *j, PyObject *cache, PyObject *empty)
+{
+    if (rs_plan_body(j, cache, empty) < 0) {
+        return -1;
+    }
+    rs_op_find(j, RS_OP_BODY, cache, NULL)->cache = 1;
+    return 0;
+}
+
+int
 rs_plan_body_derived(rs_journal *j, PyObject *live, PyObject *donor)
 {
     for (Py_ssize_t i = 0; i < j->used; i++) {

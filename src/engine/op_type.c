@@ -166,6 +166,9 @@ call_setter(PyTypeObject *owner, const char *name, PyObject *op, PyObject *value
     } else {
         result = Py_TYPE(descr)->tp_descr_set(descr, op, value);
     }
+    if (result < 0 && !PyErr_Occurred()) {
+        PyErr_NoMemory(); /* 3.12 does not always say so */
+    }
     Py_DECREF(dict);
     return result;
 }
@@ -270,6 +273,8 @@ do_bases(rs_op *op)
 {
     note_followers(op);
     if (rs_set_bases(RS_TYPE(op->target), op->value) < 0) {
+        /* CPython takes back what it did, but for want of memory only half of it */
+        op->done = op->torn = PyErr_ExceptionMatches(PyExc_MemoryError);
         return -1;
     }
 #ifndef RS_WITHOUT_CURE_28
@@ -281,6 +286,9 @@ do_bases(rs_op *op)
 static int
 undo_bases(rs_op *op)
 {
+    if (op->torn && rs_set_bases(RS_TYPE(op->target), op->value) < 0) {
+        return -1;
+    }
     if (rs_set_bases(RS_TYPE(op->target), op->seen) < 0) {
         return -1;
     }

@@ -2,6 +2,7 @@
 
 #include "attribute.h"
 #include "body.h"
+#include "ordered.h"
 #include "same.h"
 #include "weaklist.h"
 
@@ -30,6 +31,12 @@ rs_op_note_order(rs_op *op, PyObject *dict)
 {
     PyObject *own = op->key;
     PyObject *follower = rs_dict_follower(dict, op->key, &own);
+    if (PyODict_Check(dict)) {
+        PyObject *keys = rs_ordered_keys(dict);
+        follower = keys != NULL ? rs_ordered_follower(keys, op->key) : NULL;
+        Py_XDECREF(keys); /* the dict has it */
+        PyErr_Clear();
+    }
     Py_XSETREF(op->follower, Py_XNewRef(follower)); /* names: no finalizers */
     Py_XSETREF(op->own_key, Py_NewRef(own));
 }
@@ -41,8 +48,11 @@ rs_dict_move_last_before(PyObject *dict, PyObject *follower)
     PyObject **moving;
     Py_ssize_t pos = 0, n = 0;
     int found = 0, result = 0;
-    if (follower == NULL || PyDict_GET_SIZE(dict) < 2 || PyODict_Check(dict)) {
+    if (follower == NULL || PyDict_GET_SIZE(dict) < 2) {
         return 0;
+    }
+    if (PyODict_Check(dict)) {
+        return rs_ordered_move_last_before(dict, follower);
     }
     moving = PyMem_Calloc((size_t)PyDict_GET_SIZE(dict), 2 * sizeof(PyObject *));
     if (moving == NULL) {
@@ -116,14 +126,11 @@ put_fields(const rs_op *op, PyObject *const *values, PyObject *const *others)
 static int
 write_dict(PyObject *dict, PyObject *key, PyObject *value)
 {
-    if (PyODict_Check(dict)) { /* keeps a list of its keys, too */
+    if (PyODict_Check(dict)) {
         return value != NULL ? PyODict_SetItem(dict, key, value)
                              : PyODict_DelItem(dict, key);
     }
-    if (value != NULL) {
-        return PyDict_SetItem(dict, key, value);
-    }
-    return PyDict_DelItem(dict, key);
+    return value != NULL ? PyDict_SetItem(dict, key, value) : PyDict_DelItem(dict, key);
 }
 
 /* A key that comes back: where it was, and that very key. */

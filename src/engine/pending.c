@@ -34,6 +34,26 @@ is_taken(const rs_session *s, const rs_unit *u, PyObject *qualname)
     return taken;
 }
 
+/* A definition that was undone: does the update make it anew? 1, 0, -1. */
+static int
+is_made_anew(const rs_unit *u, PyObject *qualname, PyObject *entry)
+{
+    PyObject *name;
+    Py_ssize_t n = PyUnicode_GET_LENGTH(qualname), dot;
+    int result;
+    if (rs_text_equals(PyTuple_GET_ITEM(entry, 0), "data")) {
+        return 0;
+    }
+    if (!u->parts || u->selection == NULL) {
+        return 1;
+    }
+    dot = PyUnicode_FindChar(qualname, '.', 0, n, 1);
+    name = PyUnicode_Substring(qualname, 0, dot >= 0 ? dot : n);
+    result = name != NULL ? PySet_Contains(u->selection->changed, name) : -1;
+    Py_XDECREF(name);
+    return result;
+}
+
 /* What is pending in the unit after this update: a new dict, or NULL. */
 static PyObject *
 pending_of(const rs_session *s, const rs_unit *u)
@@ -50,6 +70,9 @@ pending_of(const rs_session *s, const rs_unit *u)
             continue;
         }
         taken = is_taken(s, u, qualname);
+        if (taken == 0) {
+            taken = is_made_anew(u, qualname, entry);
+        }
         if (taken < 0 || (!taken && PyDict_SetItem(result, qualname, entry) < 0)) {
             Py_CLEAR(result);
         }
@@ -103,6 +126,23 @@ rs_pending_remember(rs_session *s)
         }
     }
     return 0;
+}
+
+int
+rs_pending_undone(rs_state *st, PyObject *module, PyObject *qualname, PyObject *kind,
+                  PyObject *reason)
+{
+    PyObject *before = PyDict_GetItemWithError(st->pending, module);
+    PyObject *pending = before != NULL ? PyDict_Copy(before) : PyDict_New();
+    PyObject *entry = Py_BuildValue("(OiOOO)", kind, 0, reason, Py_False, Py_None);
+    int result = -1;
+    if (pending != NULL && entry != NULL &&
+        PyDict_SetItem(pending, qualname, entry) == 0) {
+        result = PyDict_SetItem(st->pending, module, pending);
+    }
+    Py_XDECREF(pending);
+    Py_XDECREF(entry);
+    return result;
 }
 
 /* ---- all of it ---- */

@@ -4,20 +4,67 @@
 
 /* ---- who has that dict? ---- */
 
-/* The class among those that the update touched whose namespace it is, or NULL. */
-static PyObject *
-class_of_dict(const rs_entry *entry, const PyObject *dict)
+static int
+collect_class(rs_places *places, PyObject *type)
+{
+    PyObject *dict = PyType_GetDict(RS_TYPE(type));
+    int result = rs_idmap_set(&places->classes, dict, type);
+    Py_DECREF(dict);
+    return result;
+}
+
+/* Members of an Enum, and the maps that it keeps of them, belong to the class. */
+static int
+collect_enum(rs_places *places, PyObject *type)
+{
+    static const char *const names[] = {"_member_map_", "_value2member_map_",
+                                        "_member_names_"};
+    PyObject *dict = PyType_GetDict(RS_TYPE(type)), *member, *members;
+    Py_ssize_t pos = 0;
+    int result = 0;
+    members = PyDict_GetItemString(dict, names[0]);
+    if (members != NULL && !PyDict_Check(members)) {
+        members = NULL;
+    }
+    for (size_t i = 0; members != NULL && result == 0 && i < Py_ARRAY_LENGTH(names);
+         i++) {
+        PyObject *map = PyDict_GetItemString(dict, names[i]);
+        result = map != NULL ? rs_idmap_set(&places->enums, map, type) : 0;
+    }
+    while (members != NULL && result == 0 &&
+           PyDict_Next(members, &pos, NULL, &member)) {
+        PyObject *own = PyObject_GenericGetDict(member, NULL);
+        PyErr_Clear(); /* it may have none */
+        result = rs_idmap_set(&places->enums, member, type);
+        if (result == 0 && own != NULL) {
+            result = rs_idmap_set(&places->enums, own, type);
+        }
+        Py_XDECREF(own);
+    }
+    Py_DECREF(dict);
+    return result;
+}
+
+int
+rs_places_open(rs_places *places, const rs_entry *entry, int judge)
 {
     Py_ssize_t pos = 0;
     PyObject *type;
+    *places = (rs_places){.entry = entry};
     while (rs_idmap_next(&entry->journal.touched, &pos, &type, NULL)) {
-        PyObject *own = PyType_GetDict(RS_TYPE(type));
-        Py_XDECREF(own); /* the class keeps it */
-        if (own == dict) {
-            return type;
+        if (collect_class(places, type) < 0 ||
+            (judge && collect_enum(places, type) < 0)) {
+            return -1;
         }
     }
-    return NULL;
+    return 0;
+}
+
+void
+rs_places_close(rs_places *places)
+{
+    rs_idmap_clear(&places->classes);
+    rs_idmap_clear(&places->enums);
 }
 
 static int
@@ -148,10 +195,11 @@ is_about_definition(const rs_op *op)
 }
 
 static int
-place_of_key(const rs_entry *entry, const rs_op *op, rs_place *place)
+place_of_key(const rs_places *places, const rs_op *op, rs_place *place)
 {
-    PyObject *type = op->kind == RS_OP_TYPE ? op->target
-                                            : class_of_dict(entry, op->target);
+    PyObject *type = op->kind == RS_OP_TYPE
+                         ? op->target
+                         : rs_idmap_get(&places->classes, op->target);
     place->kind = kind_of_value(op);
     place->what = "what the name means";
     if (type != NULL) {
@@ -160,7 +208,7 @@ place_of_key(const rs_entry *entry, const rs_op *op, rs_place *place)
         place->what = about ? "what belongs to the class" : "a name of the class";
         return name_in_type(place, type, about ? NULL : op->key);
     }
-    if (is_module_dict(entry, op->target)) {
+    if (is_module_dict(places->entry, op->target)) {
         if (is_about_definition(op)) {
             place->kind = NULL;
         }
@@ -169,7 +217,7 @@ place_of_key(const rs_entry *entry, const rs_op *op, rs_place *place)
     }
     place->kind = "data";
     place->what = "what a dict has under a key";
-    return name_container(entry, place, op->target, op->key);
+    return name_container(places->entry, place, op->target, op->key);
 }
 
 static int
@@ -190,7 +238,7 @@ place_inside(const rs_op *op, rs_place *place, const char *what)
 }
 
 int
-rs_place_of(const rs_entry *entry, const rs_op *op, rs_place *place)
+rs_place_of(const rs_places *places, const rs_op *op, rs_place *place)
 {
     *place = (rs_place){NULL, NULL, NULL, NULL};
     switch (op->kind) {
@@ -198,7 +246,7 @@ rs_place_of(const rs_entry *entry, const rs_op *op, rs_place *place)
         return place_of_function(op, place);
     case RS_OP_DICT:
     case RS_OP_TYPE:
-        return place_of_key(entry, op, place);
+        return place_of_key(places, op, place);
     case RS_OP_ATTRIBUTE:
         place->kind = "data";
         place->what = "an attribute of an instance";
@@ -206,7 +254,7 @@ rs_place_of(const rs_entry *entry, const rs_op *op, rs_place *place)
     case RS_OP_BODY:
         place->kind = "data";
         place->what = "the contents";
-        return name_container(entry, place, op->target, NULL);
+        return name_container(places->entry, place, op->target, NULL);
     case RS_OP_BASES:
     case RS_OP_METACLASS:
         place->kind = "class";
@@ -242,40 +290,25 @@ is_definition(PyObject *value)
                              Py_TYPE(value)->tp_descr_set != NULL);
 }
 
-/* Members of an Enum, and the maps that it keeps of them, belong to the class. */
+/* A register of functions or classes, as that of singledispatch. */
 static int
-is_of_enum(const rs_entry *entry, const PyObject *target)
+holds_definitions(const rs_op *op)
 {
+    PyObject *key, *value;
     Py_ssize_t pos = 0;
-    PyObject *type;
-    while (rs_idmap_next(&entry->journal.touched, &pos, &type, NULL)) {
-        PyObject *dict = PyType_GetDict(RS_TYPE(type)), *members;
-        Py_ssize_t at = 0;
-        PyObject *value;
-        int found = 0;
-        members = PyDict_GetItemString(dict, "_member_map_");
-        if (members != NULL && PyDict_Check(members)) {
-            found = members == target ||
-                    PyDict_GetItemString(dict, "_value2member_map_") == target ||
-                    PyDict_GetItemString(dict, "_member_names_") == target;
-        }
-        while (!found && members != NULL && PyDict_Check(members) &&
-               PyDict_Next(members, &at, NULL, &value)) {
-            PyObject *own = PyObject_GenericGetDict(value, NULL);
-            found = value == target || own == target;
-            Py_XDECREF(own);
-            PyErr_Clear();
-        }
-        Py_DECREF(dict);
-        if (found) {
-            return 1;
+    if (!PyDict_Check(op->wrote)) {
+        return 0;
+    }
+    while (PyDict_Next(op->wrote, &pos, &key, &value)) {
+        if (!PyFunction_Check(value) && !PyType_Check(value)) {
+            return 0;
         }
     }
-    return 0;
+    return pos > 0;
 }
 
 int
-rs_place_is_code(const rs_entry *entry, const rs_op *op)
+rs_place_is_code(const rs_places *places, const rs_op *op)
 {
     switch (op->kind) {
     case RS_OP_FUNCTION:
@@ -288,15 +321,39 @@ rs_place_is_code(const rs_entry *entry, const rs_op *op)
     case RS_OP_DICT:
     case RS_OP_TYPE:
         return is_definition(op->seen) || is_definition(op->value) ||
-               ((op->kind == RS_OP_TYPE || class_of_dict(entry, op->target) != NULL ||
-                 is_module_dict(entry, op->target)) &&
+               ((op->kind == RS_OP_TYPE ||
+                 rs_idmap_get(&places->classes, op->target) != NULL ||
+                 is_module_dict(places->entry, op->target)) &&
                 is_about_definition(op)) ||
-               is_of_enum(entry, op->target);
+               rs_idmap_has(&places->enums, op->target);
     case RS_OP_BODY:
+        return op->cache || holds_definitions(op) ||
+               rs_idmap_has(&places->enums, op->target);
     case RS_OP_ATTRIBUTE:
         return is_definition(op->seen) || is_definition(op->value) ||
-               is_of_enum(entry, op->target);
+               rs_idmap_has(&places->enums, op->target);
     default:
         return is_definition(op->seen) || is_definition(op->value);
     }
+}
+
+int
+rs_place_is_derived(const rs_places *places, const rs_op *op)
+{
+    static const char *const names[] = {
+        "__annotations__",   "__annotate__",
+        "__annotate_func__", "__annotations_cache__",
+        "__doc__",           "__conditional_annotations__",
+        "__firstlineno__",   "__static_attributes__"};
+    if ((op->kind != RS_OP_DICT && op->kind != RS_OP_TYPE) ||
+        (op->kind == RS_OP_DICT && !rs_idmap_has(&places->classes, op->target) &&
+         !is_module_dict(places->entry, op->target))) {
+        return 0;
+    }
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
+        if (rs_text_equals(op->key, names[i])) {
+            return 1;
+        }
+    }
+    return 0;
 }

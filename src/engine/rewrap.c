@@ -109,7 +109,7 @@ plan_empty_cache(rs_session *s, PyObject *cache)
     }
     empty = PyDict_New();
     if (empty != NULL) {
-        result = rs_plan_body(&s->journal, data, empty);
+        result = rs_plan_body_cache(&s->journal, data, empty);
     }
 done:
     Py_DECREF(dict);

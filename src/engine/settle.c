@@ -153,8 +153,7 @@ rs_settle_remember(rs_session *s)
     static const step of_sources[] = {rs_hot_settle, rs_leftovers_remember,
                                       rs_source_remember, rs_pending_remember,
                                       rs_still_committed};
-    static const step of_undo[] = {rs_undo_remember, refresh_linecache,
-                                   rs_still_committed};
+    static const step of_undo[] = {rs_undo_remember, rs_undo_show, rs_still_committed};
     rs_entry *entry = rs_history_open(s);
     if (entry == NULL && PyErr_Occurred()) {
         PyErr_WriteUnraisable(s->update);

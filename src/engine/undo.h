@@ -1,7 +1,8 @@
 /* undo.h -- an update backwards, as an update of its own.
  * Owns:     s->units of an undo, and its plan.
- * Provides: rs_undo_open, rs_undo_plan, rs_undo_settle, rs_undo_remember, rs_undo_mark.
- * Depends:  history.h, op.h, places.h.
+ * Provides: rs_undo_open, rs_undo_plan, rs_undo_mark; restore.c: rs_undo_settle,
+ *           rs_undo_remember, rs_undo_show.
+ * Depends:  history.h, backwards.h.
  * Threads:  the updating thread. Planning runs no code of the program.
  * Invariants:
  *   X1  a place that holds what the update wrote gets what it held before; one that holds
@@ -34,6 +35,9 @@ int rs_undo_settle(rs_session *s);
 
 /* The undo stands: what was known of the sources goes back. 0 or -1. */
 int rs_undo_remember(rs_session *s);
+
+/* Tracebacks show the text that lives, which is not that of the file. 0 or -1. */
+int rs_undo_show(rs_session *s);
 
 /* It is in the history: both updates say so. 0 or -1. */
 int rs_undo_mark(rs_session *s);

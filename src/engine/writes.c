@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap.h"
+#include "ordered.h"
 #include "same.h"
 
 #define CAPSULE "resoul._engine.writes"
@@ -183,25 +184,6 @@ rs_writes_open(rs_writes *w, rs_session *s, PyObject *names)
     return take_watcher(w);
 }
 
-/* An OrderedDict keeps its order beside the dict, and its watcher sees it half changed. */
-static PyObject *
-list_keys(PyObject *odict)
-{
-    PyObject *key, *iterator = PyODict_Type.tp_iter(odict);
-    PyObject *keys = iterator != NULL ? PyList_New(0) : NULL;
-    while (keys != NULL && (key = Py_TYPE(iterator)->tp_iternext(iterator)) != NULL) {
-        if (PyList_Append(keys, key) < 0) {
-            Py_CLEAR(keys);
-        }
-        Py_DECREF(key);
-    }
-    Py_XDECREF(iterator);
-    if (keys != NULL && PyErr_Occurred()) {
-        Py_CLEAR(keys);
-    }
-    return keys;
-}
-
 int
 rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only)
 {
@@ -227,7 +209,8 @@ rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only
     d->type = (PyTypeObject *)Py_XNewRef((PyObject *)type);
     d->named_only = named_only;
     if (PyODict_Check(dict)) {
-        d->order = list_keys(dict);
+        /* its watcher sees it half changed */
+        d->order = rs_ordered_keys(dict);
         if (d->order == NULL) {
             return -1;
         }
@@ -451,7 +434,7 @@ static int
 restore_order(const rs_watched_dict *d)
 {
     int same = 1;
-    PyObject *keys = list_keys(d->dict);
+    PyObject *keys = rs_ordered_keys(d->dict);
     if (keys == NULL || PyList_GET_SIZE(keys) != PyList_GET_SIZE(d->order)) {
         Py_XDECREF(keys);
         return -1;
