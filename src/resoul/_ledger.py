@@ -5,9 +5,8 @@ The history forgets its oldest entries; this does not: a hash of each update is 
 
 import threading
 import time
-from bisect import insort
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from resoul._update import Update
 
@@ -18,17 +17,13 @@ class _State(Enum):
     UNDONE = "undone"
 
 
-@dataclass(order=True, slots=True)
-class _Record:
-    """An update that was applied. An undo, and an undo of that, change its state."""
-
-    when: int
-    hash: str
-    state: _State = field(default=_State.APPLIED, compare=False)
-
+_TIME: Final = 8  # bytes of a record: ns since 1970, then the hash
+_RECORD: Final = _TIME + 32
 
 _lock = threading.Lock()
-_records: list[_Record] = []
+# Records in the order of their times. One object: there is no end to updates.
+_records = bytearray()
+_exceptions: dict[bytes, _State] = {}  # of records: what an undo has made of it
 
 
 def applied() -> list[str]:
@@ -36,22 +31,28 @@ def applied() -> list[str]:
 
     One of which an undo has left something is "partly undone " and its hash.
     """
+    found = []
     with _lock:
-        return [
-            record.state.value + record.hash
-            for record in _records
-            if record.state is not _State.UNDONE
-        ]
+        for start in range(0, len(_records), _RECORD):
+            record = bytes(_records[start : start + _RECORD])
+            state = _exceptions.get(record, _State.APPLIED)
+            if state is not _State.UNDONE:
+                found.append(state.value + record[_TIME:].hex())
+    return found
 
 
 def note(update: Update) -> None:
     """A reload or a hotfix was committed."""
     if update.hash is None or not (update._entry is not None or update):
         return  # it changed nothing
-    record = _Record(update._time_ns or time.time_ns(), update.hash)
+    when = update._time_ns or time.time_ns()
+    record = when.to_bytes(_TIME) + bytes.fromhex(update.hash)
     update._record = record, _State.APPLIED
     with _lock:
-        insort(_records, record)
+        end = len(_records)
+        while end and _records[end - _RECORD : end] > record:
+            end -= _RECORD
+        _records[end:end] = record
 
 
 def note_undo(update: Update, undone: Update, *, partly: bool) -> None:
@@ -62,4 +63,6 @@ def note_undo(update: Update, undone: Update, *, partly: bool) -> None:
     back = _State.APPLIED if state is _State.UNDONE else _State.UNDONE
     undone._record = record, back
     with _lock:
-        record.state = _State.PARTLY if partly else back
+        _exceptions.pop(record, None)
+        if partly or back is not _State.APPLIED:
+            _exceptions[record] = _State.PARTLY if partly else back
