@@ -236,7 +236,8 @@ plan_function(rs_backwards *b, const rs_op *op)
             continue;
         }
         if (foreign) {
-            if (PyCode_Check(own->fields[RS_FN_CODE]) &&
+            if (own->fields[RS_FN_CODE] != NULL &&
+                PyCode_Check(own->fields[RS_FN_CODE]) &&
                 rs_idmap_set(&b->left, own->fields[RS_FN_CODE], op->target) < 0) {
                 return -1;
             }

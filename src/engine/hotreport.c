@@ -128,33 +128,27 @@ count_container(report *r, const rs_op *op)
 }
 
 static int
-is_namespace(const rs_entry *entry, PyObject *dict)
+is_namespace(const rs_places *places, PyObject *dict)
 {
-    Py_ssize_t pos = 0;
-    PyObject *type;
-    while (rs_idmap_next(&entry->journal.touched, &pos, &type, NULL)) {
-        if (rs_class_dict(RS_TYPE(type)) == dict) {
-            return 1;
-        }
-    }
-    return PyDict_GetItemString(dict, "__name__") != NULL &&
-           PyDict_GetItemString(dict, "__spec__") != NULL;
+    return rs_idmap_has(&places->classes, dict) ||
+           (PyDict_GetItemString(dict, "__name__") != NULL &&
+            PyDict_GetItemString(dict, "__spec__") != NULL);
 }
 
 static int
-count_op(report *r, const rs_entry *entry, const rs_op *op)
+count_op(report *r, const rs_places *places, const rs_op *op)
 {
     rs_place place;
     int result;
     if (op->kind == RS_OP_BODY ||
-        (op->kind == RS_OP_DICT && !is_namespace(entry, op->target) &&
-         !rs_place_is_code(entry, op))) {
+        (op->kind == RS_OP_DICT && !is_namespace(places, op->target) &&
+         !rs_place_is_code(places, op))) {
         return count_container(r, op);
     }
     if (op->kind != RS_OP_ATTRIBUTE) {
         return 0; /* it was planned, and told then */
     }
-    result = rs_place_of(entry, op, &place);
+    result = rs_place_of(places, op, &place);
     if (result == 0) {
         result = count(r, place.module, Py_NewRef(place.qualname), action_of(op));
     }
@@ -193,16 +187,19 @@ int
 rs_hot_report(rs_session *s, const rs_entry *entry)
 {
     report r = {s, NULL};
+    rs_places places;
     int result = 0;
     if (s->hot == NULL) {
         return 0;
     }
     r.counts = PyDict_New();
-    result = r.counts != NULL ? 0 : -1;
+    result = rs_places_open(&places, entry, 1);
+    result = r.counts != NULL ? result : -1;
     for (Py_ssize_t i = 0; result == 0 && i < entry->journal.used; i++) {
-        result = count_op(&r, entry, &entry->journal.ops[i]);
+        result = count_op(&r, &places, &entry->journal.ops[i]);
     }
     result = result == 0 ? tell(&r) : -1;
+    rs_places_close(&places);
     Py_XDECREF(r.counts);
     return result;
 }

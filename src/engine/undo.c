@@ -134,9 +134,13 @@ plan_all(rs_backwards *b)
     if (clear_report(s) < 0 || plan_touched(b) < 0) {
         return -1;
     }
-    for (Py_ssize_t i = done->used - 1; i >= 0; i--) {
-        if (rs_backwards_op(b, &done->ops[i]) < 0) {
-            return -1;
+    /* what was carried out last comes first (J2) */
+    for (int phase = RS_PHASES - 1; phase >= 0; phase--) {
+        for (Py_ssize_t i = done->used - 1; i >= 0; i--) {
+            if (done->ops[i].phase == (rs_phase)phase &&
+                rs_backwards_op(b, &done->ops[i]) < 0) {
+                return -1;
+            }
         }
     }
     if (PyList_GET_SIZE(b->conflicts) != 0) {
