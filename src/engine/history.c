@@ -3,20 +3,15 @@
 #include "hotfix.h"
 
 #include "clock.h"
-#include "digest.h"
 #include "graft.h"
 #include "known.h"
 #include "leaks.h"
 #include "migrate.h"
 #include "op.h"
 #include "room.h"
-#include "same.h"
 
 #include <assert.h>
 #include <string.h>
-
-/* Digits of a hash that an id has at least. */
-#define SHORT 4
 
 /* ---- an entry ---- */
 
@@ -79,147 +74,6 @@ rs_entry_make_type(PyObject *engine)
         .slots = slots,
     };
     return PyType_FromModuleAndSpec(engine, &spec, NULL);
-}
-
-/* ---- who refers to what? (E1) ---- */
-
-typedef struct {
-    rs_tally *tally;
-    Py_ssize_t sign;
-} count_arg;
-
-static int
-count_one(PyObject *op, void *arg)
-{
-    count_arg *count = arg;
-    return rs_tally_add(count->tally, op, count->sign);
-}
-
-static int
-count_contents(PyObject *contents, count_arg *count)
-{
-    traverseproc traverse = Py_TYPE(contents)->tp_traverse;
-    return traverse != NULL ? traverse(contents, count_one, count) : 0;
-}
-
-static int
-count_module(const rs_entry_module *m, count_arg *count)
-{
-    int result = count_one(m->module, count);
-    if (result == 0 && m->before != NULL) {
-        result = count_one(PyTuple_GET_ITEM(m->before, 1), count);
-    }
-    return result;
-}
-
-/* All references of an entry, and those of contents that are its own. */
-static int
-count_entry(rs_tally *tally, const rs_entry *entry, Py_ssize_t sign)
-{
-    count_arg count = {tally, sign};
-    Py_ssize_t pos = 0;
-    PyObject *old_code, *new_code;
-    int result = rs_journal_visit(&entry->journal, count_one, &count);
-    for (Py_ssize_t i = 0; result == 0 && i < entry->journal.used; i++) {
-        const rs_op *op = &entry->journal.ops[i];
-        if (op->kind == RS_OP_BODY) {
-            result = count_contents(op->value, &count);
-            result = result == 0 ? count_contents(op->wrote, &count) : result;
-        }
-    }
-    while (result == 0 && rs_idmap_next(&entry->codes, &pos, &old_code, &new_code)) {
-        result = count_one(old_code, &count);
-        result = result == 0 ? count_one(new_code, &count) : result;
-    }
-    for (Py_ssize_t i = 0; result == 0 && i < entry->n_modules; i++) {
-        result = count_module(&entry->modules[i], &count);
-    }
-    if (result == 0 && entry->caches != NULL) {
-        result = count_contents(entry->caches, &count);
-    }
-    if (result == 0 && entry->abcs != NULL) {
-        result = count_contents(entry->abcs, &count);
-    }
-    return result;
-}
-
-static int
-count_all(rs_history *history)
-{
-    for (Py_ssize_t i = 0; i < history->used; i++) {
-        rs_entry *entry = history->entries[i];
-        if (!entry->counted) {
-            entry->counted = 1;
-            if (count_entry(&history->tally, entry, 1) < 0) {
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* Without memory for a table nothing is explained: then updates look further, or refuse. */
-static void
-count_none(rs_history *history)
-{
-    PyErr_Clear();
-    rs_tally_clear(&history->tally);
-    for (Py_ssize_t i = 0; i < history->used; i++) {
-        history->entries[i]->counted = 0;
-    }
-}
-
-Py_ssize_t
-rs_history_holds(rs_state *st, const void *op)
-{
-    rs_history *history = &st->history;
-    if (history->used == 0) {
-        return 0;
-    }
-    if (count_all(history) < 0) {
-        count_none(history);
-        return 0;
-    }
-    return rs_tally_get(&history->tally, op);
-}
-
-/* ---- what was known of a source ---- */
-
-/* The constants of class bodies in `codes`; each body once. */
-static int
-visit_bodies(PyObject *codes, rs_idmap *seen, visitproc visit, void *arg)
-{
-    int result = visit(codes, arg);
-    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(codes); i++) {
-        PyObject *code = PyTuple_GET_ITEM(codes, i);
-        if (PyCode_Check(code) && (RS_CODE(code)->co_flags & CO_OPTIMIZED) == 0 &&
-            !rs_idmap_has(seen, code)) {
-            result = rs_idmap_set(seen, code, code);
-            result = result == 0
-                         ? visit_bodies(RS_CODE(code)->co_consts, seen, visit, arg)
-                         : result;
-        }
-    }
-    return result;
-}
-
-int
-rs_history_known(const rs_state *st, PyObject *name, rs_idmap *seen, visitproc visit,
-                 void *arg)
-{
-    int result = 0;
-    for (Py_ssize_t i = 0; i < st->history.used; i++) {
-        const rs_entry *entry = st->history.entries[i];
-        for (Py_ssize_t k = 0; result == 0 && k < entry->n_modules; k++) {
-            const rs_entry_module *m = &entry->modules[k];
-            PyObject *pieces = m->before != NULL ? PyTuple_GET_ITEM(m->before, 3)
-                                                 : Py_None;
-            if (pieces != Py_None && rs_same_text(m->name, name)) {
-                result = visit_bodies(pieces, seen, visit, arg);
-            }
-        }
-    }
-    return result;
 }
 
 /* ---- opening ---- */
@@ -311,104 +165,6 @@ rs_history_open(rs_session *s)
         }
     }
     return entry;
-}
-
-/* ---- name and hash ---- */
-
-/* The units' names, sorted: other processes may have imported them in another order. */
-static PyObject *
-sorted_names(const rs_session *s)
-{
-    PyObject *names = PyList_New(s->n_units);
-    for (Py_ssize_t i = 0; names != NULL && i < s->n_units; i++) {
-        PyList_SET_ITEM(names, i, Py_NewRef(s->units[i].name));
-    }
-    if (names != NULL && PyList_Sort(names) < 0) {
-        Py_CLEAR(names);
-    }
-    return names;
-}
-
-static PyObject *
-label_of_names(PyObject *names)
-{
-    Py_ssize_t n = PyList_GET_SIZE(names), shown = n > 3 ? 2 : n;
-    PyObject *plus = PyUnicode_FromString("+");
-    PyObject *first = PyList_GetSlice(names, 0, shown);
-    PyObject *label = plus != NULL && first != NULL ? PyUnicode_Join(plus, first)
-                                                    : NULL;
-    if (label != NULL && shown < n) {
-        Py_SETREF(label, PyUnicode_FromFormat("%U+%zd", label, n - shown));
-    }
-    Py_XDECREF(plus);
-    Py_XDECREF(first);
-    return label;
-}
-
-/* Names and new sources of the units. */
-static PyObject *
-digest_of_units(rs_session *s, PyObject *names)
-{
-    rs_digest d;
-    rs_digest_start(&d);
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names); i++) {
-        const rs_unit *u = rs_session_unit_by_name(s, PyList_GET_ITEM(names, i));
-        PyObject *source = u->text != NULL ? u->text : u->data;
-        if (rs_digest_add_text(&d, u->name) < 0 ||
-            (source != NULL && (PyUnicode_Check(source) || PyBytes_Check(source)) &&
-             rs_digest_add_text(&d, source) < 0)) {
-            return NULL;
-        }
-    }
-    return rs_digest_text(&d);
-}
-
-static int
-name_update(rs_session *s)
-{
-    PyObject *names = s->label == NULL || s->digest == NULL ? sorted_names(s) : NULL;
-    if (names != NULL && s->label == NULL) {
-        s->label = label_of_names(names);
-    }
-    if (names != NULL && s->digest == NULL) {
-        s->digest = digest_of_units(s, names);
-    }
-    Py_XDECREF(names);
-    return s->label != NULL && s->digest != NULL ? 0 : -1;
-}
-
-/* How many digits tell it from the others of its name? */
-static Py_ssize_t
-digits_needed(const rs_history *history, const rs_entry *entry)
-{
-    const char *own = PyUnicode_AsUTF8(entry->digest);
-    Py_ssize_t digits = SHORT;
-    for (Py_ssize_t i = 0; own != NULL && i < history->used; i++) {
-        const rs_entry *other = history->entries[i];
-        const char *theirs = PyUnicode_AsUTF8(other->digest);
-        if (theirs == NULL || strcmp(own, theirs) == 0 ||
-            !rs_same_text(other->label, entry->label)) {
-            continue;
-        }
-        while (strncmp(own, theirs, (size_t)digits) == 0) {
-            digits++;
-        }
-    }
-    return digits;
-}
-
-static int
-name_entry_of(const rs_session *s, rs_entry *entry)
-{
-    PyObject *digits;
-    entry->label = Py_NewRef(s->label);
-    entry->digest = Py_NewRef(s->digest);
-    digits = PyUnicode_Substring(s->digest, 0, digits_needed(&s->st->history, entry));
-    if (digits != NULL) {
-        entry->id = PyUnicode_FromFormat("%U@%U", s->label, digits);
-        Py_DECREF(digits);
-    }
-    return entry->id != NULL ? 0 : -1;
 }
 
 /* ---- adding ---- */
@@ -507,10 +263,7 @@ push_out(rs_session *s, Py_ssize_t i)
 {
     rs_history *history = &s->st->history;
     rs_entry *entry = history->entries[i];
-    if (entry->counted && count_entry(&history->tally, entry, -1) < 0) {
-        count_none(history);
-    }
-    entry->counted = 0;
+    rs_history_uncount(history, entry);
     s->dropped[s->n_dropped++] = entry;
     history->used--;
     memmove(history->entries + i, history->entries + i + 1,
@@ -558,7 +311,7 @@ int
 rs_history_add(rs_session *s, rs_entry *entry)
 {
     int result = -1;
-    if (name_update(s) < 0) {
+    if (rs_history_name(s) < 0) {
         goto done;
     }
     if (entry == NULL) { /* nothing is kept, but others may want to know what it was */
@@ -570,7 +323,7 @@ rs_history_add(rs_session *s, rs_entry *entry)
     }
     if (rs_migrate_adopt(s) < 0 || rs_leaks_adopt(s) < 0 ||
         note_after(s->st, entry) < 0 || take_tuples(s, entry) < 0 ||
-        take_codes(s, entry) < 0 || name_entry_of(s, entry) < 0 ||
+        take_codes(s, entry) < 0 || rs_history_name_entry(s, entry) < 0 ||
         rs_journal_keep(&s->journal, &entry->journal, is_new, is_made, s) < 0) {
         goto done;
     }
@@ -629,6 +382,7 @@ rs_history_limit(rs_state *st, Py_ssize_t limit)
             history->entries[--first] = entry;
         } else {
             dropped[n++] = entry;
+            rs_history_uncount(history, entry);
         }
     }
     history->used -= first;
@@ -637,9 +391,6 @@ rs_history_limit(rs_state *st, Py_ssize_t limit)
                 (size_t)history->used * sizeof(*history->entries));
     }
     history->limit = limit;
-    if (n > 0) {
-        count_none(history);
-    }
     release(dropped, n);
     return 0;
 }

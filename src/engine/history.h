@@ -2,8 +2,10 @@
  * Owns:     st->history: its newest entries, oldest first. An entry owns the journal of its
  *           update, what was known of the sources before it, and the face's Update; all of
  *           that goes when the entry is dropped, though the Update may live on.
- * Provides: rs_entry, rs_history_add, rs_history_limit, rs_history_list,
- *           rs_history_holds, rs_history_known, rs_history_clear, rs_entry_make_type.
+ * Provides: rs_entry, rs_history_open, rs_history_add, rs_history_limit,
+ *           rs_history_list, rs_history_drop, rs_history_clear, rs_entry_make_type;
+ *           history_refs.c: rs_history_holds, rs_history_known, rs_history_uncount;
+ *           history_name.c: rs_history_name, rs_history_name_entry.
  * Depends:  session.h, journal.h, tally.h.
  * Threads:  the GIL is held; adding: the updating thread.
  * Invariants:
@@ -72,6 +74,14 @@ Py_ssize_t rs_history_holds(rs_state *st, const void *op);
  * gave. */
 int rs_history_known(const rs_state *st, PyObject *name, rs_idmap *seen,
                      visitproc visit, void *arg);
+
+/* history_refs.c. The entry goes. */
+void rs_history_uncount(rs_history *history, rs_entry *entry);
+
+/* history_name.c. s->label and s->digest of a reload, if it has none; what the entry is
+ * called. 0 or -1. */
+int rs_history_name(rs_session *s);
+int rs_history_name_entry(const rs_session *s, rs_entry *entry);
 
 /* What the update of this session has pushed out (E3). */
 void rs_history_drop(rs_session *s);
