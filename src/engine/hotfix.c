@@ -609,6 +609,7 @@ add_write(void *arg, PyObject *dict, PyTypeObject *type, PyObject *key, PyObject
         Py_XNewRef(now),
         NULL,
         -1,
+        0,
         0};
     return 0;
 }

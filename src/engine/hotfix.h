@@ -43,7 +43,8 @@ typedef struct {
     PyObject *key, *old, *now;
     PyObject *qualname;
     Py_ssize_t unit;
-    int poured; /* `old` takes what `now` is, and stays */
+    int poured;    /* `old` takes what `now` is, and stays */
+    int rewrapped; /* a property that takes other functions: no pair tells of it */
 } rs_hot_write;
 
 typedef struct {

@@ -195,6 +195,7 @@ pour_property(pouring *p, PyObject *live, PyObject *donor)
         rs_idmap_set(&s->claimed, live, donor) < 0 || map_donor(s, donor, live) < 0) {
         return -1;
     }
+    p->w->rewrapped |= !all;
     return 1;
 }
 

@@ -79,7 +79,9 @@ plan_write(rs_session *s, const rs_hot_write *w)
                       NULL, w->type != NULL ? RS_HEAPTYPE(w->type)->ht_qualname : NULL};
     PyObject *value = w->now != NULL ? rs_session_live(s, w->now) : NULL;
     if (w->poured || value == w->old) {
-        return 0;
+        return w->rewrapped
+                   ? rs_change(s, u, w->qualname, "function", "updated", 0, NULL)
+                   : 0;
     }
     if (value != NULL && settle_in(s, w, u) < 0) {
         return -1;

@@ -8,6 +8,7 @@
 #include "lookup.h"
 #include "op.h"
 #include "reach.h"
+#include "room.h"
 #include "same.h"
 #include "snapshot.h"
 #include "threads.h"
@@ -22,7 +23,9 @@ struct rs_leaks {
     rs_leaks_phase phase;
     int recording;
     int by_hand; /* the snippet's own code is about to change what is being reached */
-    int ran_beside; /* another thread may have run while the bodies did */
+    int ran_beside;   /* another thread may have run while the bodies did */
+    Py_ssize_t *open; /* numbers of containers that the snippet has touched just now */
+    Py_ssize_t n_open, open_room;
     rs_reach reach; /* until the end */
     rs_writes writes;
     rs_snapshot *snapshots;
@@ -195,12 +198,74 @@ reach_dict(void *arg, PyObject *dict, PyTypeObject *type, int foreign)
 }
 
 static int
+is_same_mark(rs_mark a, rs_mark b)
+{
+    return a.size == b.size && a.filled == b.filled && a.first == b.first &&
+           a.last == b.last;
+}
+
+/* The snippet is about to change the container; between two such moments nobody should. */
+static int
+touch(struct rs_leaks *leaks, Py_ssize_t number)
+{
+    rs_snapshot *snap = &leaks->snapshots[number];
+    Py_ssize_t *grown;
+    if (snap->touch == RS_TOUCH_NOW) {
+        return 0;
+    }
+    if (snap->touch == RS_TOUCH_BEFORE &&
+        !is_same_mark(rs_snapshot_mark(snap), snap->mark)) {
+        snap->shared = 1;
+    }
+    grown = rs_room(leaks->open, leaks->n_open, &leaks->open_room, sizeof(Py_ssize_t));
+    if (grown == NULL) {
+        return -1;
+    }
+    leaks->open = grown;
+    leaks->open[leaks->n_open++] = number;
+    snap->touch = RS_TOUCH_NOW;
+    return 0;
+}
+
+/* The snippet has done that: what the containers hold now is its work. */
+static void
+close_touched(struct rs_leaks *leaks)
+{
+    for (Py_ssize_t i = 0; i < leaks->n_open; i++) {
+        rs_snapshot *snap = &leaks->snapshots[leaks->open[i]];
+        snap->mark = rs_snapshot_mark(snap);
+        snap->touch = RS_TOUCH_BEFORE;
+    }
+    leaks->n_open = 0;
+}
+
+/* Nothing runs any more. */
+static void
+look_for_shared(struct rs_leaks *leaks)
+{
+    close_touched(leaks);
+    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
+        rs_snapshot *snap = &leaks->snapshots[i];
+        if (snap->touch == RS_TOUCH_BEFORE &&
+            !is_same_mark(rs_snapshot_mark(snap), snap->mark)) {
+            snap->shared = 1;
+        }
+    }
+}
+
+static int
 reach_container(void *arg, PyObject *container)
 {
     struct rs_leaks *leaks = arg;
     rs_snapshot snap;
-    Py_ssize_t size = 0;
+    Py_ssize_t size = 0, known = -1;
     int result;
+    if (leaks->phase == RS_LEAKS_SNIPPET) {
+        known = rs_newest_find(&leaks->newest, 1, container);
+    }
+    if (known >= 0) {
+        return touch(leaks, known);
+    }
     if (leaks->copied >= MAX_COPIED) {
         leaks->reach.missed++;
         return 0;
@@ -210,7 +275,14 @@ reach_container(void *arg, PyObject *container)
         return result;
     }
     leaks->copied += size;
-    return add_snapshot(leaks, &snap);
+    if (leaks->phase != RS_LEAKS_SNIPPET) {
+        return add_snapshot(leaks, &snap);
+    }
+    if (rs_newest_set(&leaks->newest, 1, container, leaks->n_snapshots) < 0) {
+        rs_snapshot_clear(&snap);
+        return -1;
+    }
+    return add_snapshot(leaks, &snap) < 0 ? -1 : touch(leaks, leaks->n_snapshots - 1);
 }
 
 /* Is the attribute in `map` (object -> name or set of names)? 1, 0, -1. */
@@ -354,6 +426,7 @@ free_leaks(rs_session *s)
         rs_snapshot_clear(&leaks->snapshots[i]);
     }
     PyMem_Free(leaks->snapshots);
+    PyMem_Free(leaks->open);
     rs_threads_free(leaks->threads);
     rs_idmap_clear(&leaks->constants);
     rs_idmap_clear(&leaks->attributes);
@@ -467,6 +540,7 @@ rs_leaks_note(rs_session *s, rs_note_kind kind, PyObject *object, PyObject *name
         s->thread != PyThread_get_thread_ident()) {
         return 0;
     }
+    close_touched(leaks);
     result = rs_hot_note_fields(s, kind, object, name);
     if (result != 0) {
         return result < 0 ? -1 : 0;
@@ -626,6 +700,7 @@ rs_leaks_end(rs_session *s)
     }
     exc = PyErr_GetRaisedException();
     leaks->recording = 0;
+    look_for_shared(leaks);
     if (look_at_threads(leaks) < 0) {
         leaks->writes.lost = 1;
         PyErr_Clear();
@@ -652,6 +727,8 @@ restore(struct rs_leaks *leaks, rs_snapshot *snap)
     int own = 0;
     if (leaks->ran_beside && snap->kind == RS_SNAPSHOT_ATTRIBUTE) {
         own = has_attribute(&leaks->own, snap->object, snap->name);
+    } else if (snap->touch != RS_TOUCH_NEVER) {
+        own = !snap->shared;
     }
     return own < 0
                ? -1

@@ -126,9 +126,11 @@ see_container(rs_reach *r, PyObject *value)
         return 0;
     }
     result = is_new(r, value);
-    if (result == 1) {
-        result = PyDict_Check(value) ? r->visitor->dict(r->arg, value, NULL, 0)
-                                     : r->visitor->container(r->arg, value);
+    if (PyDict_Check(value)) {
+        result = result == 1 ? r->visitor->dict(r->arg, value, NULL, 0) : result;
+    } else if (result == 1 || (result == 0 && r->s->hot != NULL)) {
+        /* a snippet may change it once more */
+        result = r->visitor->container(r->arg, value);
     }
     return result < 0 ? -1 : 1;
 }

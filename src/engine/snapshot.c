@@ -191,6 +191,25 @@ are_bytes_as_held(const rs_snapshot *snap)
                   (size_t)size) == 0;
 }
 
+rs_mark
+rs_snapshot_mark(const rs_snapshot *snap)
+{
+    rs_mark mark = {Py_SIZE(snap->object), 0, NULL, NULL};
+    if (snap->kind == RS_SNAPSHOT_LIST && mark.size > 0) {
+        mark.first = PyList_GET_ITEM(snap->object, 0);
+        mark.last = PyList_GET_ITEM(snap->object, mark.size - 1);
+    } else if (snap->kind == RS_SNAPSHOT_SET) {
+        const PySetObject *set = (PySetObject *)snap->object;
+        mark.size = set->used;
+        mark.filled = set->fill;
+        mark.first = set->table;
+    } else if (snap->kind == RS_SNAPSHOT_BYTES && mark.size > 0) {
+        const char *text = PyByteArray_AS_STRING(snap->object);
+        mark.filled = (unsigned char)text[0] * 256 + (unsigned char)text[mark.size - 1];
+    }
+    return mark;
+}
+
 int
 rs_snapshot_compare(rs_snapshot *snap, rs_state *st)
 {

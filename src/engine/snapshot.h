@@ -1,6 +1,6 @@
 /* snapshot.h -- what a container or an attribute held, and putting that back.
  * Owns:     a reference to the object and to what it held.
- * Provides: rs_snapshot_take, rs_snapshot_take_attribute, rs_snapshot_compare,
+ * Provides: rs_snapshot_take, rs_snapshot_take_attribute, rs_snapshot_mark, rs_snapshot_compare,
  *           rs_snapshot_added, rs_snapshot_restore, rs_snapshot_clear.
  * Depends:  state.h, heap.h.
  * Threads:  the GIL is held, and nobody else sees a half-restored container.
@@ -16,6 +16,8 @@
 #include "made.h"
 #include "state.h"
 
+typedef enum { RS_TOUCH_NEVER, RS_TOUCH_NOW, RS_TOUCH_BEFORE } rs_touch;
+
 typedef enum {
     RS_SNAPSHOT_LIST,
     RS_SNAPSHOT_SET,
@@ -23,6 +25,12 @@ typedef enum {
     RS_SNAPSHOT_BYTES,
     RS_SNAPSHOT_ATTRIBUTE
 } rs_snapshot_kind;
+
+/* What tells at once, as a rule, that a container is not what it was. */
+typedef struct {
+    Py_ssize_t size, filled;
+    const void *first, *last;
+} rs_mark;
 
 typedef struct {
     rs_snapshot_kind kind;
@@ -34,6 +42,10 @@ typedef struct {
     /* leaks.c, of an attribute: */
     Py_ssize_t before; /* the snapshot before it of the same object, or -1 */
     int settled;       /* it was compared when the object's dict began to be watched */
+    /* leaks.c, of a container that a snippet changes: */
+    rs_touch touch;
+    rs_mark mark; /* what it was after that */
+    int shared;   /* somebody else has changed it as well */
 } rs_snapshot;
 
 /* 1 and *size (elements), 0 if `object` is nothing to take a snapshot of, -1. */
@@ -43,6 +55,9 @@ int rs_snapshot_take(rs_snapshot *snap, rs_state *st, PyObject *object,
 /* Of an instance's attribute that can be read without running code (in its dict, or a
  * slot): 1, else 0, or -1. snap->held is NULL where only the class has it or nothing. */
 int rs_snapshot_take_attribute(rs_snapshot *snap, PyObject *object, PyObject *name);
+
+/* Of a container. */
+rs_mark rs_snapshot_mark(const rs_snapshot *snap);
 
 /* 1 if the contents are not what they were (and are now remembered), 0, or -1. */
 int rs_snapshot_compare(rs_snapshot *snap, rs_state *st);
