@@ -70,6 +70,16 @@ is_submodule(const rs_unit *u, const rs_hot_write *w)
     return result;
 }
 
+/* Call sites know the functions of a property by the version of the class. */
+static int
+plan_rewrapped(rs_session *s, const rs_unit *u, const rs_hot_write *w)
+{
+    if (w->type != NULL && rs_plan_touch(&s->journal, w->type) < 0) {
+        return -1;
+    }
+    return rs_change(s, u, w->qualname, "function", "updated", 0, NULL);
+}
+
 static int
 plan_write(rs_session *s, const rs_hot_write *w)
 {
@@ -79,9 +89,7 @@ plan_write(rs_session *s, const rs_hot_write *w)
                       NULL, w->type != NULL ? RS_HEAPTYPE(w->type)->ht_qualname : NULL};
     PyObject *value = w->now != NULL ? rs_session_live(s, w->now) : NULL;
     if (w->poured || value == w->old) {
-        return w->rewrapped
-                   ? rs_change(s, u, w->qualname, "function", "updated", 0, NULL)
-                   : 0;
+        return w->rewrapped ? plan_rewrapped(s, u, w) : 0;
     }
     if (value != NULL && settle_in(s, w, u) < 0) {
         return -1;

@@ -248,3 +248,32 @@ def test_super_with_arguments_in_a_nested_method(player, other, fix):
         """
     )
     assert other.bound() == ("made", "base")
+
+
+def test_call_sites_follow_a_property_that_takes_other_functions(player, other, fix):
+    def read():
+        return other.p.name
+
+    fix(
+        """
+        import player
+
+        class Player(player.Base):
+            name = property(lambda self: 0)
+
+        player.Player = Player
+        """
+    )
+    updates = []
+    for number in range(1, 4):
+        for _ in range(100):  # until the call site is specialised
+            read()
+        updates.append(
+            fix(f"import player\nplayer.Player.name = property(lambda s: {number})\n")
+        )
+        assert read() == number
+    for number in range(2, -1, -1):
+        for _ in range(100):
+            read()
+        updates.pop().undo()
+        assert read() == number
