@@ -39,7 +39,7 @@ struct rs_op {
     int lost;          /* adopted: others had written there before it was looked at */
     int kept;          /* journal_keep.c */
     int cache;         /* body: what it holds is no matter */
-    int torn;          /* bases: neither the old nor the new ones */
+    int torn;          /* type, bases: memory ended in CPython's setter, half way */
     PyObject *target;  /* the object that changes */
     const void *where; /* which place in it: key, word, index + 1 */
     PyObject *key;     /* dict, type */

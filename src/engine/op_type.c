@@ -115,6 +115,17 @@ insert_in_type(const rs_op *op)
     return result;
 }
 
+/* CPython's setters take back what they did, but for want of memory only half of it: then the
+ * operation counts as done. */
+static int
+torn_by_memory(rs_op *op, int result)
+{
+    if (result < 0) {
+        op->done = op->torn = PyErr_ExceptionMatches(PyExc_MemoryError);
+    }
+    return result;
+}
+
 static int
 do_type(rs_op *op)
 {
@@ -127,9 +138,9 @@ do_type(rs_op *op)
         rs_op_note_order(op, dict);
         Py_DECREF(dict);
     } else if (op->seen == NULL && op->own_key != NULL) {
-        return insert_in_type(op);
+        return torn_by_memory(op, insert_in_type(op));
     }
-    return write_type(RS_TYPE(op->target), op->key, op->value);
+    return torn_by_memory(op, write_type(RS_TYPE(op->target), op->key, op->value));
 }
 
 static int
@@ -138,6 +149,12 @@ undo_type(rs_op *op)
     PyObject *dict;
     if (op->value == op->seen) {
         return 0;
+    }
+    if (op->torn &&
+        (rs_type_own(RS_TYPE(op->target), op->key) != NULL) == (op->seen != NULL)) {
+        /* it is still there (or still absent); perhaps a slot knows better */
+        return op->seen != NULL ? write_type(RS_TYPE(op->target), op->key, op->seen)
+                                : 0;
     }
     if (op->value != NULL) {
         return write_type(RS_TYPE(op->target), op->key, op->seen);
@@ -272,9 +289,7 @@ static int
 do_bases(rs_op *op)
 {
     note_followers(op);
-    if (rs_set_bases(RS_TYPE(op->target), op->value) < 0) {
-        /* CPython takes back what it did, but for want of memory only half of it */
-        op->done = op->torn = PyErr_ExceptionMatches(PyExc_MemoryError);
+    if (torn_by_memory(op, rs_set_bases(RS_TYPE(op->target), op->value)) < 0) {
         return -1;
     }
 #ifndef RS_WITHOUT_CURE_28

@@ -41,19 +41,48 @@ rs_op_note_order(rs_op *op, PyObject *dict)
     Py_XSETREF(op->own_key, Py_NewRef(own));
 }
 
-int
-rs_dict_move_last_before(PyObject *dict, PyObject *follower)
+/* All keys but the last one, which comes before `follower`: a new dict. NULL with an
+ * exception. */
+static PyObject *
+reordered(PyObject *dict, PyObject *last, PyObject *follower)
+{
+    PyObject *k, *v, *fresh = PyDict_New();
+    Py_ssize_t pos = 0;
+    while (fresh != NULL && PyDict_Next(dict, &pos, &k, &v)) {
+        if ((k == follower &&
+             PyDict_SetItem(fresh, last, PyDict_GetItemWithError(dict, last)) < 0) ||
+            (k != last && PyDict_SetItem(fresh, k, v) < 0)) {
+            Py_CLEAR(fresh);
+        }
+    }
+    return fresh;
+}
+
+/* The last key, if `follower` is before it and all keys are names; else NULL. */
+static PyObject *
+last_of_names(PyObject *dict, const PyObject *follower)
+{
+    PyObject *k, *last = NULL;
+    Py_ssize_t pos = 0;
+    int found = 0;
+    while (PyDict_Next(dict, &pos, &k, NULL)) {
+        if (!PyUnicode_CheckExact(k)) {
+            return NULL;
+        }
+        found |= last != NULL && last == follower;
+        last = k;
+    }
+    return found || last == NULL ? last : NULL;
+}
+
+/* Keys are taken out and put in again: where memory ends in between, one may be lost. */
+static int
+move_one_by_one(PyObject *dict, PyObject *follower)
 {
     PyObject *k, *v;
     PyObject **moving;
     Py_ssize_t pos = 0, n = 0;
     int found = 0, result = 0;
-    if (follower == NULL || PyDict_GET_SIZE(dict) < 2) {
-        return 0;
-    }
-    if (PyODict_Check(dict)) {
-        return rs_ordered_move_last_before(dict, follower);
-    }
     moving = PyMem_Calloc((size_t)PyDict_GET_SIZE(dict), 2 * sizeof(PyObject *));
     if (moving == NULL) {
         PyErr_NoMemory();
@@ -79,6 +108,31 @@ rs_dict_move_last_before(PyObject *dict, PyObject *follower)
         Py_DECREF(v);
     }
     PyMem_Free(moving);
+    return result;
+}
+
+int
+rs_dict_move_last_before(PyObject *dict, PyObject *follower)
+{
+    PyObject *last, *fresh;
+    int result = -1;
+    if (follower == NULL || PyDict_GET_SIZE(dict) < 2) {
+        return 0;
+    }
+    if (PyODict_Check(dict)) {
+        return rs_ordered_move_last_before(dict, follower);
+    }
+    last = last_of_names(dict, follower);
+    if (last == NULL) {
+        return move_one_by_one(dict, follower);
+    }
+    fresh = reordered(dict, last, follower);
+    if (fresh != NULL && rs_body_is_certain(dict, fresh)) {
+        result = rs_body_swap(dict, fresh);
+    } else if (fresh != NULL) {
+        result = move_one_by_one(dict, follower);
+    }
+    Py_XDECREF(fresh); /* `dict` has all that is in it */
     return result;
 }
 
