@@ -731,6 +731,8 @@ collect(rs_session *s)
         rs_leaks_visit_names(s, &spaces, add_write, &arg) == 0) {
         if (rs_leaks_take_names_back(s, &spaces)) {
             result = make_units(s, &spaces);
+        } else if (rs_leaks_lost(s)) {
+            PyErr_NoMemory();
         } else if (rs_refuse(s, "RSL740", NULL, NULL, 0,
                              "Try again, or when the program is quieter.",
                              "another thread has changed the same names of modules or "

@@ -602,6 +602,12 @@ rs_leaks_take_names_back(rs_session *s, const rs_idmap *namespaces)
 }
 
 int
+rs_leaks_lost(const rs_session *s)
+{
+    return s->leaks != NULL && s->leaks->writes.lost;
+}
+
+int
 rs_leaks_visit_classes(const rs_session *s, const rs_idmap *but, rs_idmap *namespaces)
 {
     const rs_writes *w = s->leaks != NULL ? &s->leaks->writes : NULL;
@@ -629,6 +635,18 @@ rs_leaks_pass_over(rs_session *s, PyObject *dict)
     }
 }
 
+/* Without memory once more: what is not compared can't be taken back. */
+static int
+compare(const struct rs_leaks *leaks, rs_snapshot *snap)
+{
+    int changed = rs_snapshot_compare(snap, leaks->s->st);
+    if (changed < 0) {
+        PyErr_Clear();
+        changed = rs_snapshot_compare(snap, leaks->s->st);
+    }
+    return changed;
+}
+
 /* Keeps the snapshots whose objects have changed. */
 static int
 drop_unchanged(struct rs_leaks *leaks)
@@ -637,8 +655,7 @@ drop_unchanged(struct rs_leaks *leaks)
     int result = 0;
     for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
         rs_snapshot *snap = &leaks->snapshots[i];
-        int changed = snap->settled ? snap->after != NULL
-                                    : rs_snapshot_compare(snap, leaks->s->st);
+        int changed = snap->settled ? snap->after != NULL : compare(leaks, snap);
         if (changed == 1) {
             leaks->snapshots[kept++] = *snap;
             continue;

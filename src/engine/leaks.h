@@ -3,7 +3,7 @@
  *           attribute within reach; one for each phase.
  * Provides: rs_leaks_begin, rs_leaks_mark_threads, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_note,
  *           rs_leaks_watch, rs_leaks_end, rs_leaks_is_phase, rs_leaks_take_back,
- *           rs_leaks_adopt, rs_leaks_forget, rs_leaks_holds, rs_leaks_visit_held.
+ *           rs_leaks_adopt, rs_leaks_lost, rs_leaks_forget, rs_leaks_holds, rs_leaks_visit_held.
  * Depends:  reach.h (what is watched), writes.h (dicts), snapshot.h (the rest),
  *           threads.h (whose doing it was), adopt.h.
  * Threads:  the updating thread.
@@ -98,6 +98,9 @@ int rs_leaks_visit_names(rs_session *s, const rs_idmap *namespaces,
 /* These namespaces get back what they held, and that is forgotten. 1 if all is as it was, 0
  * if something is left. */
 int rs_leaks_take_names_back(rs_session *s, const rs_idmap *namespaces);
+
+/* Was there no memory to record something? 1 or 0. */
+int rs_leaks_lost(const rs_session *s);
 
 /* Adds the watched namespaces of classes, those in `but` left out: dict -> class. 0 or -1. */
 int rs_leaks_visit_classes(const rs_session *s, const rs_idmap *but,

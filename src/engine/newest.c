@@ -63,11 +63,17 @@ grow(rs_newest *n)
 }
 
 int
+rs_newest_reserve(rs_newest *n)
+{
+    return n->used * 2 >= n->size ? grow(n) : 0;
+}
+
+int
 rs_newest_set(rs_newest *n, Py_ssize_t dict, PyObject *key, Py_ssize_t record)
 {
     rs_newest_entry *entry;
     Py_hash_t hash = hash_of(key);
-    if (n->used * 2 >= n->size && grow(n) < 0) {
+    if (rs_newest_reserve(n) < 0) {
         return -1;
     }
     entry = place_of(n, dict, key, hash);

@@ -19,11 +19,24 @@ find_dict(const rs_writes *w, PyObject *dict)
     return place != NULL ? &w->dicts[PyLong_AsSsize_t(place)] : NULL;
 }
 
+/* Room for one more record. A watcher's callback can't stop the write that it hears of: memory
+ * is taken ahead, so that no single failure loses one. */
+static int
+reserve(rs_writes *w)
+{
+    rs_write *grown = rs_room(w->writes, w->n_writes, &w->writes_room,
+                              sizeof(rs_write));
+    if (grown == NULL) {
+        return -1;
+    }
+    w->writes = grown;
+    return rs_newest_reserve(&w->newest);
+}
+
 static int
 add_write(rs_writes *w, const rs_watched_dict *d, PyObject *key, PyObject *old,
           const void *now)
 {
-    rs_write *grown;
     Py_ssize_t number = d - w->dicts;
     Py_ssize_t before = rs_newest_find(&w->newest, number, key);
     if (before >= 0 && w->writes[before].now == old &&
@@ -31,12 +44,7 @@ add_write(rs_writes *w, const rs_watched_dict *d, PyObject *key, PyObject *old,
         w->writes[before].now = now; /* B4 */
         return 0;
     }
-    grown = rs_room(w->writes, w->n_writes, &w->writes_room, sizeof(rs_write));
-    if (grown == NULL) {
-        return -1;
-    }
-    w->writes = grown;
-    if (rs_newest_set(&w->newest, number, key, w->n_writes) < 0) {
+    if (reserve(w) < 0 || rs_newest_set(&w->newest, number, key, w->n_writes) < 0) {
         return -1;
     }
     if (before >= 0) {
@@ -74,7 +82,8 @@ record_key(rs_writes *w, rs_watched_dict *d, PyObject *key, PyObject *now)
         return copy_contents(w, d);
     }
     if (now == NULL && copy_contents(w, d) < 0) {
-        return -1;
+        PyErr_Clear(); /* the value can go back all the same, if not to its place */
+        w->unordered = 1;
     }
     /* 3.12.1 reports some additions as modifications: only the dict knows. */
     old = PyDict_GetItemWithError(d->dict, key);
@@ -133,13 +142,31 @@ record_event(rs_writes *w, PyDict_WatchEvent event, PyObject *dict, PyObject *ke
     }
 }
 
+/* Looking for it takes memory for its name, and an event that is not heard is lost: try
+ * twice. */
+static PyObject *
+find_capsule(PyObject *store)
+{
+    PyObject *capsule = NULL;
+    for (int i = 0; store != NULL && capsule == NULL && i < 2; i++) {
+        PyObject *name = PyUnicode_FromString(CAPSULE);
+        capsule = name != NULL ? PyDict_GetItemWithError(store, name) : NULL;
+        Py_XDECREF(name);
+        if (capsule == NULL && !PyErr_Occurred()) {
+            break;
+        }
+        PyErr_Clear();
+    }
+    return capsule;
+}
+
 /* CPython gives no argument to watchers; the interpreter's dict leads to the session. */
 static int
 on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     PyObject *exc = PyErr_GetRaisedException();
     PyObject *store = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    PyObject *capsule = store != NULL ? PyDict_GetItemString(store, CAPSULE) : NULL;
+    PyObject *capsule = find_capsule(store);
     if (capsule != NULL) {
         rs_writes *w = PyCapsule_GetPointer(capsule, CAPSULE);
         if (w != NULL && record_event(w, event, dict, key, value) < 0) {
@@ -181,7 +208,7 @@ rs_writes_open(rs_writes *w, rs_session *s, PyObject *names)
     w->names = names;
     w->watcher = -1;
     w->recording = 1;
-    return take_watcher(w);
+    return reserve(w) < 0 ? -1 : take_watcher(w);
 }
 
 int
@@ -336,7 +363,7 @@ rs_writes_stop(rs_writes *w, rs_made_test made, void *arg)
         PyObject *store = PyInterpreterState_GetDict(PyInterpreterState_Get());
         PyDict_ClearWatcher(w->watcher);
         w->watcher = -1;
-        if (store != NULL && PyDict_GetItemString(store, CAPSULE) != NULL) {
+        if (find_capsule(store) != NULL) {
             PyDict_DelItemString(store, CAPSULE);
         }
     }
@@ -465,7 +492,7 @@ is_meant(const rs_idmap *only, const rs_watched_dict *d)
 static int
 undo(rs_writes *w, const rs_idmap *only)
 {
-    int complete = !w->lost && (only != NULL || !w->unsure);
+    int complete = !w->lost && (only != NULL || !(w->unsure || w->unordered));
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
         rs_watched_dict *d = &w->dicts[i];
         if (d->copy == NULL || !is_meant(only, d)) {

@@ -51,6 +51,7 @@ typedef struct {
     int watcher; /* -1: none */
     int recording;
     int lost;       /* out of memory in the callback: something is not recorded */
+    int unordered;  /* the same: values go back, but not to their places */
     int unsure;     /* no watcher told, and others may have written what differs */
     rs_idmap index; /* dict -> int: its place in dicts */
     rs_watched_dict *dicts;
