@@ -339,6 +339,13 @@ rs_import_name_index(int arg)
 #endif
 }
 
+/* 3.14 marks functions that are defined in a class; they do the same without. */
+#ifdef CO_METHOD
+#define RS_CODE_METHOD CO_METHOD
+#else
+#define RS_CODE_METHOD 0
+#endif
+
 /* Does the dict say nothing to watchers of what is stored in it? In 3.13.0 that of an
  * instance, as long as it shares the instance's inline values (RS_PYVERSIONS: fixed in a later
  * 3.13, and all of them are treated alike). */

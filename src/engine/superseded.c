@@ -21,7 +21,7 @@ rename_text(PyObject *name, PyObject *from, PyObject *to)
 /* The code as it would be if the function around it were called like another one. New
  * reference. */
 static PyObject *
-rename_code(PyObject *code, PyObject *from, PyObject *to, PyObject *name)
+rename_code(PyObject *code, PyObject *from, PyObject *to, PyObject *name, int flags)
 {
     PyObject *consts = RS_CODE(code)->co_consts, *result = NULL;
     /* owned */
@@ -32,7 +32,8 @@ rename_code(PyObject *code, PyObject *from, PyObject *to, PyObject *name)
     for (Py_ssize_t i = 0; renamed != NULL && i < PyTuple_GET_SIZE(consts); i++) {
         PyObject *constant = PyTuple_GET_ITEM(consts, i);
         constant = PyCode_Check(constant)
-                       ? rename_code(constant, from, to, RS_CODE(constant)->co_name)
+                       ? rename_code(constant, from, to, RS_CODE(constant)->co_name,
+                                     RS_CODE(constant)->co_flags)
                        : Py_NewRef(constant);
         if (constant == NULL) {
             Py_CLEAR(renamed);
@@ -45,8 +46,8 @@ rename_code(PyObject *code, PyObject *from, PyObject *to, PyObject *name)
     }
     replace = PyObject_GetAttrString(code, "replace");
     no_args = PyTuple_New(0);
-    kwargs = Py_BuildValue("{s:O,s:O,s:O}", "co_name", name, "co_qualname", qualname,
-                           "co_consts", renamed);
+    kwargs = Py_BuildValue("{s:O,s:O,s:O,s:i}", "co_name", name, "co_qualname",
+                           qualname, "co_consts", renamed, "co_flags", flags);
     if (replace != NULL && no_args != NULL && kwargs != NULL) {
         result = PyObject_Call(replace, no_args, kwargs);
     }
@@ -63,10 +64,10 @@ done:
 static int
 is_contained(PyObject *live, PyObject *donor)
 {
-    int relation;
-    PyObject *as_donor = rename_code(live, RS_CODE(live)->co_qualname,
-                                     RS_CODE(donor)->co_qualname,
-                                     RS_CODE(donor)->co_name);
+    int relation, flags = RS_CODE(live)->co_flags & ~RS_CODE_METHOD;
+    PyObject *as_donor = rename_code(
+        live, RS_CODE(live)->co_qualname, RS_CODE(donor)->co_qualname,
+        RS_CODE(donor)->co_name, flags | (RS_CODE(donor)->co_flags & RS_CODE_METHOD));
     if (as_donor == NULL) {
         return -1;
     }
