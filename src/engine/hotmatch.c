@@ -62,6 +62,28 @@ is_own_class(const pouring *p, PyObject *live)
 
 /* ---- functions ---- */
 
+/* The same decorator made both: what it closed over is poured as well, so that who holds the
+ * function inside follows. 0 or -1. */
+static int
+pour_insides(pouring *p, PyObject *live, PyObject *donor)
+{
+    PyCodeObject *code = RS_CODE(RS_FUNCTION(donor)->func_code);
+    int first = code->co_nlocalsplus - code->co_nfreevars;
+    if (RS_FUNCTION(live)->func_code != (PyObject *)code ||
+        RS_FUNCTION(live)->func_globals != RS_FUNCTION(donor)->func_globals) {
+        return 0;
+    }
+    for (int i = 0; i < code->co_nfreevars; i++) {
+        PyObject *name = PyTuple_GET_ITEM(code->co_localsplusnames, first + i);
+        PyObject *a = rs_closure_get(live, name), *b = rs_closure_get(donor, name);
+        if (a != NULL && b != NULL && a != b && PyFunction_Check(a) &&
+            PyFunction_Check(b) && pour_value(p, a, b) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* 1 if the live one takes the donor's contents, 0, -1. */
 static int
 pour_function(pouring *p, PyObject *live, PyObject *donor)
@@ -70,10 +92,12 @@ pour_function(pouring *p, PyObject *live, PyObject *donor)
     if (rs_idmap_has(&s->claimed, live) || !is_own_function(p, live)) {
         return 0; /* by another name it takes something else */
     }
-    return rs_match_function(s, p->u, p->w->qualname, live, donor,
-                             !rs_idmap_has(&s->map, donor)) < 0
-               ? -1
-               : 1;
+    if (rs_match_function(s, p->u, p->w->qualname, live, donor,
+                          !rs_idmap_has(&s->map, donor)) < 0 ||
+        pour_insides(p, live, donor) < 0) {
+        return -1;
+    }
+    return 1;
 }
 
 /* The function that a callable, which is none, is given to by those who hold `live`. New

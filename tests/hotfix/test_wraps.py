@@ -99,3 +99,43 @@ def test_recursion_through_the_name_goes_to_the_new_code(player, other, fix):
         """
     )
     assert other.heal(1) == ("new", 0, 0)
+
+
+def test_the_function_inside_a_decorator_follows_as_well(live, fix):
+    module = live.module(
+        "decorated",
+        """
+        import functools
+
+        def logging(function):
+            @functools.wraps(function)
+            def wrapper(*args):
+                return ("logged", function(*args))
+            return wrapper
+
+        @logging
+        def heal(n):
+            return ("old", n)
+
+        inside = heal.__wrapped__
+        """,
+    )
+    outside, inside = module.heal, module.inside
+    update = fix(
+        """
+        import decorated
+
+        @decorated.logging
+        def heal(n):
+            return ("new", n)
+
+        decorated.heal = heal
+        """
+    )
+    assert module.heal is outside
+    assert module.heal.__wrapped__ is inside
+    assert (outside(1), inside(1)) == (("logged", ("new", 1)), ("new", 1))
+    assert inside.__module__ == "decorated"
+    assert [(c.qualname, c.action) for c in update.changes] == [("heal", "updated")]
+    update.undo()
+    assert (outside(1), inside(1)) == (("logged", ("old", 1)), ("old", 1))
