@@ -218,6 +218,8 @@ def live_step(world, step, sources, known):
 def reload(arguments):
     import resoul
 
+    resoul.configure(history=0)  # what an undo would need is no second copy
+
     try:
         update = resoul.reload(
             arguments["modules"],
