@@ -172,7 +172,8 @@ class Machinery:
     def check(self):
         assert sys.modules is self.modules
         now = self._state()
-        assert {k: v for k, v in now.items() if v != self.state[k]} == {}
+        changed = {k: (self.state[k], v) for k, v in now.items() if v != self.state[k]}
+        assert changed == {}, changed
 
 
 def attempt_all(probes, target, times=1):

@@ -101,7 +101,7 @@ def test_five_thousand_lines(m, inside):
 
 def test_deep(m):
     before = list(vars(m).items())
-    deep = "1" + " + 1" * 500
+    deep = "1" + " + 1" * 100
     resoul.hotfix(source=f"import m\nm.DEEP = {deep}\ndel m.DEEP")
     for source in ("(" * 5000 + ")" * 5000, "m.x" + ".y" * 20000 + " = 1"):
         with pytest.raises(resoul.PrepareError):
@@ -213,16 +213,22 @@ gc.collect()
     assert m.Point.__subclasses__() == []
 
 
-def test_freezing(m):
-    before = list(vars(m).items())
-    try:
-        with pytest.raises(resoul.RefusedError, match="RSL402"):
+def test_freezing(program):
+    """In a process of its own: what CPython 3.12 freezes as it starts would be thawed."""
+    out = program(
+        """
+        m = live.module("m", "X = 1\\ndef f(): return 'old'\\n")
+        before = list(vars(m).items())
+        try:
             resoul.hotfix(
-                source="import gc, m\ndef f(n=0): return 'new'\nm.f = f\ngc.freeze()"
+                source="import gc, m\\ndef f(n=0): return 'new'\\nm.f = f\\ngc.freeze()"
             )
-    finally:
-        gc.unfreeze()
-    same(m, before)
+        except resoul.RefusedError as error:
+            print({reason.code for reason in error.reasons})
+        print(list(vars(m).items()) == before, m.f())
+        """
+    )
+    assert out == "{'RSL402'}\nTrue old\n"
 
 
 def test_the_switch_of_the_collector(m):
