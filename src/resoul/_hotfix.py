@@ -1,5 +1,6 @@
 """`hotfix()`: a snippet that is run in the live process, as a transaction."""
 
+import collections
 import contextlib
 import hashlib
 import importlib.util
@@ -223,6 +224,7 @@ class Snippet:
                 strict=options.strict,
             )
         except _engine.UpdateError as error:
+            _forget_later(self.filename)
             for left in before.left():
                 error.add_note(f"not taken back: {left}")
             raise
@@ -285,9 +287,24 @@ def _show(text: str, name: str, digest: str) -> str:
         known = linecache.cache.get(filename)
         if known is None or known[2:3] == (lines,):
             break
+    with contextlib.suppress(ValueError):
+        _failed.remove(filename)  # it may succeed this time
     # without a time stamp, so that checkcache() leaves it alone
     linecache.cache[filename] = (len(text), None, lines, filename)
     return filename
+
+
+# Files of fixes that failed, whose tracebacks somebody may still print.
+_failed: collections.deque[str] = collections.deque()
+_KEPT: Final = 20
+
+
+def _forget_later(filename: str) -> None:
+    """The source of a fix that failed is shown for a while."""
+    if filename not in _failed:
+        _failed.append(filename)
+    while len(_failed) > _KEPT:
+        linecache.cache.pop(_failed.popleft(), None)
 
 
 @dataclass(frozen=True, slots=True)
