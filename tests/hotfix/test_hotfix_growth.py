@@ -8,7 +8,7 @@ import pytest
 
 import resoul
 
-ROUNDS = 100
+ROUNDS = 50
 
 FIXES = {
     "applied": ("import player\nplayer.heal = lambda n: {n}\n", None),
