@@ -12,6 +12,9 @@ typedef struct {
     PyObject *counts; /* dict: (module, qualname, action) -> int, in order */
 } report;
 
+/* So many places are named one by one. */
+#define MAX_NAMES 200
+
 /* ---- names of containers ---- */
 
 /* `name` in `dict` has the container, or has one that has it: new reference to the words for
@@ -111,7 +114,12 @@ count(report *r, PyObject *module, PyObject *qualname, const char *action)
 static int
 count_container(report *r, const rs_op *op)
 {
-    PyObject *module = NULL, *name = find_container(r->s, op->target, &module);
+    PyObject *module = NULL, *name;
+    if (PyDict_GET_SIZE(r->counts) >= MAX_NAMES) {
+        return count(r, r->s->hot->o.label, PyUnicode_FromString("(other data)"),
+                     "changed");
+    }
+    name = find_container(r->s, op->target, &module);
     if (name == NULL && PyErr_Occurred()) {
         return -1;
     }

@@ -277,3 +277,12 @@ def test_call_sites_follow_a_property_that_takes_other_functions(player, other, 
             read()
         updates.pop().undo()
         assert read() == number
+
+
+def test_a_report_names_no_more_places_than_somebody_reads(player, fix):
+    update = fix("import player\nfor i in range(5000): player.TABLE[i] = i\n")
+    assert len(player.TABLE) == 5002
+    assert 200 <= len(update.changes) <= 202
+    assert update.changes[-1].reason == "4800 times"
+    update.undo()
+    assert len(player.TABLE) == 2
