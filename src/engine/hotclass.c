@@ -8,7 +8,6 @@
 typedef struct {
     int super;   /* super() or __class__: the cell that only a class body gives */
     int private; /* a name that the class's name is put before */
-    int depth;
 } class_use;
 
 static int
@@ -52,7 +51,6 @@ typedef struct {
     PyObject *code;
     PyObject *list; /* borrowed: the statements among which it stands */
     Py_ssize_t index;
-    int nested; /* it was found in a function or class */
 } def_search;
 
 static int
@@ -94,10 +92,10 @@ find_def(def_search *search, PyObject *list)
 
 /* ---- code in the context of the class ---- */
 
-/* The code of that name and line below a class body called `class_name`. New reference, or
- * NULL without an exception. */
+/* The code called `name` that begins on `line`, in a class body called `class_name`. Borrowed,
+ * or NULL without an exception. */
 static PyObject *
-find_code(PyObject *code, PyObject *class_name, PyObject *wanted, int in_class)
+find_code(PyObject *code, PyObject *class_name, PyObject *name, int line, int in_class)
 {
     PyObject *constants = RS_CODE(code)->co_consts;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
@@ -105,12 +103,11 @@ find_code(PyObject *code, PyObject *class_name, PyObject *wanted, int in_class)
         if (!PyCode_Check(child)) {
             continue;
         }
-        if (in_class &&
-            rs_same_text(RS_CODE(child)->co_name, RS_CODE(wanted)->co_name) &&
-            RS_CODE(child)->co_firstlineno == RS_CODE(wanted)->co_firstlineno) {
-            return Py_NewRef(child);
+        if (in_class && rs_same_text(RS_CODE(child)->co_name, name) &&
+            RS_CODE(child)->co_firstlineno == line) {
+            return child;
         }
-        found = find_code(child, class_name, wanted,
+        found = find_code(child, class_name, name, line,
                           in_class ||
                               rs_same_text(RS_CODE(child)->co_name, class_name));
         if (found != NULL) {
@@ -147,7 +144,7 @@ compile_in_class(rs_session *s, PyTypeObject *type, PyObject *code)
     PyObject *name = RS_HEAPTYPE(type)->ht_name, *node, *cls = NULL, *whole = NULL;
     PyObject *found = NULL;
     PyObject *statements = rs_ast_parse(hot->o.text, 1, hot->o.filename);
-    def_search search = {code, NULL, 0, 0};
+    def_search search = {code, NULL, 0};
     if (statements == NULL || find_def(&search, statements) < 0 ||
         search.list == NULL) {
         goto done;
@@ -162,12 +159,8 @@ compile_in_class(rs_session *s, PyTypeObject *type, PyObject *code)
                                   hot->o.inside != Py_None);
     if (whole != NULL) {
         /* without decorators the code begins on the line of its `def` */
-        PyObject *wanted = PyObject_CallMethod(code, "replace", NULL);
-        if (wanted != NULL) {
-            RS_CODE(wanted)->co_firstlineno = rs_ast_line(node);
-            found = find_code(whole, name, wanted, 0);
-            Py_DECREF(wanted);
-        }
+        found = Py_XNewRef(
+            find_code(whole, name, RS_CODE(code)->co_name, rs_ast_line(node), 0));
     }
 done:
     Py_XDECREF(statements);
@@ -317,7 +310,7 @@ look_for_use(PyObject *node, void *arg)
 static int
 check_nested(placing *p, PyObject *func)
 {
-    use_search search = {RS_FUNCTION(func)->func_code, {0, 0, 0}};
+    use_search search = {RS_FUNCTION(func)->func_code, {0, 0}};
     if (rs_ast_walk_value(p->s->hot->code.tree, look_for_use, &search) < 0) {
         return -1;
     }
@@ -332,8 +325,8 @@ place_function(placing *p, PyObject *func)
 {
     rs_session *s = p->s;
     PyObject *code = RS_FUNCTION(func)->func_code, *placed;
-    def_search search = {code, NULL, 0, 0};
-    class_use use = {0, 0, 0};
+    def_search search = {code, NULL, 0};
+    class_use use = {0, 0};
     for (Py_ssize_t i = 0; i < RS_CODE(code)->co_nfreevars; i++) {
         if (rs_text_equals(free_name(code, i), "__class__")) {
             return turn_class_cell(

@@ -173,26 +173,33 @@ forward(pouring *p, PyObject *live, PyObject *target)
 
 /* ---- wrappers ---- */
 
-/* An attribute of a descriptor that has no code of its own: new reference, NULL: none. */
-static PyObject *
-part(PyObject *op, const char *name)
+/* An attribute of a descriptor whose type has no Python code: 0 and *value (new reference,
+ * NULL: it has none), or -1. */
+static int
+part(PyObject *op, const char *name, PyObject **value)
 {
-    PyObject *value = PyObject_GetAttrString(op, name);
-    if (value == NULL) {
-        PyErr_Clear();
+    *value = PyObject_GetAttrString(op, name);
+    if (*value == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* an lru_cache whose __wrapped__ was deleted */
     }
-    if (value == Py_None) {
-        Py_CLEAR(value);
+    if (*value == Py_None) {
+        Py_CLEAR(*value);
     }
-    return value;
+    return 0;
 }
 
 /* 1 if what is under `name` in both is the same in the end, 0 if not, -1. */
 static int
 pour_part(pouring *p, PyObject *live, PyObject *donor, const char *name)
 {
-    PyObject *a = part(live, name), *b = part(donor, name);
-    int result = a == b ? 1 : a != NULL && b != NULL ? pour_value(p, a, b) : 0;
+    PyObject *a = NULL, *b = NULL;
+    int result = part(live, name, &a) < 0 ? -1 : part(donor, name, &b);
+    if (result == 0) {
+        result = a == b ? 1 : a != NULL && b != NULL ? pour_value(p, a, b) : 0;
+    }
     Py_XDECREF(a);
     Py_XDECREF(b);
     return result;

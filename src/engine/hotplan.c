@@ -57,17 +57,21 @@ settle_in(rs_session *s, const rs_hot_write *w, const rs_unit *u)
     return 0;
 }
 
-/* Is it what an import of a submodule binds in its package? */
+/* Is it what an import of a submodule binds in its package? 1, 0, -1. */
 static int
 is_submodule(const rs_unit *u, const rs_hot_write *w)
 {
-    PyObject *full = w->type == NULL ? PyUnicode_FromFormat("%U.%U", u->name, w->key)
-                                     : NULL;
-    int result = full != NULL &&
-                 PyDict_GetItemWithError(PyImport_GetModuleDict(), full) == w->now;
-    Py_XDECREF(full);
-    PyErr_Clear();
-    return result;
+    PyObject *full, *module;
+    if (w->type != NULL || w->now == NULL || !PyModule_Check(w->now)) {
+        return 0;
+    }
+    full = PyUnicode_FromFormat("%U.%U", u->name, w->key);
+    if (full == NULL) {
+        return -1;
+    }
+    module = PyDict_GetItemWithError(PyImport_GetModuleDict(), full);
+    Py_DECREF(full);
+    return module == NULL && PyErr_Occurred() ? -1 : module == w->now;
 }
 
 /* Call sites know the functions of a property by the version of the class. */
@@ -88,6 +92,7 @@ plan_write(rs_session *s, const rs_hot_write *w)
                       NULL, w->type,
                       NULL, w->type != NULL ? RS_HEAPTYPE(w->type)->ht_qualname : NULL};
     PyObject *value = w->now != NULL ? rs_session_live(s, w->now) : NULL;
+    int submodule;
     if (w->poured || value == w->old) {
         return w->rewrapped ? plan_rewrapped(s, u, w) : 0;
     }
@@ -101,8 +106,9 @@ plan_write(rs_session *s, const rs_hot_write *w)
         rs_importers_plan(s, u, w->key, w->old, value) < 0) {
         return -1;
     }
-    if (w->now != NULL && PyModule_Check(w->now) && is_submodule(u, w)) {
-        return 0; /* an import did that */
+    submodule = is_submodule(u, w);
+    if (submodule != 0) {
+        return submodule < 0 ? -1 : 0; /* an import did that */
     }
     return rs_change(s, u, w->qualname, word_for(s, value != NULL ? value : w->old),
                      w->old == NULL  ? "added"
@@ -123,6 +129,13 @@ rs_hot_plan_names(rs_session *s)
 }
 
 /* ---- fields ---- */
+
+static const rs_unit *
+unit_of(const rs_session *s, PyObject *func)
+{
+    PyObject *module = RS_FUNCTION(func)->func_module;
+    return module != NULL ? rs_session_unit_by_name(s, module) : NULL;
+}
 
 static int
 plan_fields(rs_session *s, const rs_hot_field *f)
@@ -146,9 +159,8 @@ plan_fields(rs_session *s, const rs_hot_field *f)
                          rs_state_new_version(s->st)) < 0) {
         return -1;
     }
-    return rs_change(s, rs_session_unit_by_name(s, RS_FUNCTION(f->op)->func_module),
-                     RS_FUNCTION(f->op)->func_qualname, "function", "updated", 0,
-                     "fields of it were set");
+    return rs_change(s, unit_of(s, f->op), RS_FUNCTION(f->op)->func_qualname,
+                     "function", "updated", 0, "fields of it were set");
 }
 
 int
