@@ -8,6 +8,7 @@
 #include "leaks.h"
 #include "redirect.h"
 #include "same.h"
+#include "stacks.h"
 
 /* So many objects are looked at near the units before the heap is walked instead. */
 #define NEAR_LIMIT 20000
@@ -323,21 +324,14 @@ subtract_functions(const rs_session *s, Py_ssize_t *left, const rs_idmap *functi
     }
 }
 
-static void
-subtract_frames(const rs_session *s, Py_ssize_t *left)
+static int
+subtract_frame(PyFrameObject *frame, void *arg)
 {
-    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
-        PyFrameObject *frame = PyThreadState_GetFrame(thread);
-        while (frame != NULL) {
-            PyFrameObject *back = PyFrame_GetBack(frame);
-            PyCodeObject *code = PyFrame_GetCode(frame);
-            subtract(s, left, (PyObject *)code);
-            Py_DECREF(code);
-            Py_DECREF(frame);
-            frame = back;
-        }
-    }
+    const subtract_arg *a = arg;
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    subtract(a->s, a->left, (PyObject *)code);
+    Py_DECREF(code);
+    return 0;
 }
 
 /* What nobody is known for yet: functions that are found explain it. */
@@ -378,19 +372,21 @@ count_open(const rs_session *s, const Py_ssize_t *codes)
 }
 
 /* Code in which something changed may be run by functions that are not known yet. */
-static void
+static int
 count_codes(const rs_session *s, const rs_census *census, unexplained *left)
 {
+    subtract_arg arg = {s, left->codes};
     for (Py_ssize_t i = 0; i < rs_codes_count(s); i++) {
         left->codes[i] = rs_census_wanted(s, i) ? references(s, rs_codes_at(s, i)) : 0;
     }
     subtract_known(s, left->codes);
     subtract_functions(s, left->codes, &census->paired);
     subtract_functions(s, left->codes, &census->functions);
-    if (count_open(s, left->codes) > 0) {
-        subtract_frames(s, left->codes);
+    if (count_open(s, left->codes) > 0 && rs_stacks_running(subtract_frame, &arg) < 0) {
+        return -1;
     }
     left->open += count_open(s, left->codes);
+    return 0;
 }
 
 /* The same for code that is no note's but equal to one's: it came out of another run of
@@ -498,9 +494,11 @@ rs_census_take(rs_session *s, rs_census *census)
     }
     if (unexplained_open(s, &left) == 0) {
         left.open = s->overtaken; /* no number is final: all have to be found */
-        count_codes(s, census, &left);
+        result = count_codes(s, census, &left);
         count_dicts(s, census, &left);
-        result = left.open > 0 ? rs_heap_walk(visit_function, &w) : 0;
+        if (result == 0 && left.open > 0) {
+            result = rs_heap_walk(visit_function, &w);
+        }
     }
     unexplained_close(&left);
     return result;

@@ -1,7 +1,7 @@
 /* census.h -- which functions run the old code that codes.h knows?
  * Owns:     its own result.
  * Provides: rs_census_take, rs_census_clear.
- * Depends:  session.h, codes.h, heap.h.
+ * Depends:  session.h, codes.h, heap.h, stacks.h.
  * Threads:  the GIL is held; runs no Python code.
  * Invariants:
  *   U1  every live function that runs old code in which something changed is found. What

@@ -79,7 +79,8 @@ bury(rs_state *st, borrowed *what, PyObject *builtins, PyObject *generators,
 {
     PyObject *grave, *refs = find_borrowers(generators, what);
     int result, running = rs_stacks_running(frame_borrows, what);
-    if (refs == NULL) {
+    if (refs == NULL || running < 0) {
+        Py_XDECREF(refs);
         return -1;
     }
     result = for_good || running || PyList_GET_SIZE(refs) != 0;
@@ -250,8 +251,9 @@ is_needed(PyObject *grave, PyObject **generators)
     PyObject *space = PyTuple_GET_ITEM(grave, GRAVE_NAMESPACE);
     borrowed what = {space != Py_None ? space : NULL,
                      PyTuple_GET_ITEM(grave, GRAVE_BUILTINS)};
-    int result = PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_None ||
-                 rs_stacks_running(frame_borrows, &what);
+    int result = PyTuple_GET_ITEM(grave, GRAVE_THREADS) == Py_None
+                     ? 1
+                     : rs_stacks_running(frame_borrows, &what);
     PyObject *borrowers;
     if (result != 0) {
         return result;

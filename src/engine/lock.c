@@ -44,7 +44,11 @@ rs_lock_acquire(rs_state *st)
         return -1;
     }
     if (PyThread_acquire_lock(st->lock, NOWAIT_LOCK) == 0) {
-        if (rs_stacks_importing(me, NULL)) {
+        int importing = rs_stacks_importing(me, NULL);
+        if (importing < 0) {
+            return -1;
+        }
+        if (importing) {
             PyErr_SetString(
                 st->UpdateError,
                 "another thread is making an update, and this one is inside an "

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "heap.h"
 #include "same.h"
+#include "stacks.h"
 
 typedef struct {
     PyObject_HEAD
@@ -19,17 +20,22 @@ typedef struct {
 
 /* ---- is it the same one? ---- */
 
-/* How many frames are below the one that is being left. */
+static int
+count_frame(PyFrameObject *Py_UNUSED(frame), void *n)
+{
+    ++*(Py_ssize_t *)n;
+    return 0;
+}
+
+/* How many frames are below the one that is being left. Without memory for them more
+ * than any, so that the exception is rather counted twice than not at all. */
 static Py_ssize_t
 stack_depth(void)
 {
     Py_ssize_t n = 0;
-    PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get());
-    while (frame != NULL) {
-        PyFrameObject *back = PyFrame_GetBack(frame);
-        Py_DECREF(frame);
-        frame = back;
-        n++;
+    if (rs_stacks_own(count_frame, &n) < 0) {
+        PyErr_Clear();
+        return PY_SSIZE_T_MAX;
     }
     return n;
 }

@@ -1,7 +1,7 @@
 /* probation.h -- counting the exceptions that leave code which is new.
  * Owns:     a Probation: the code objects, what was counted, and whom to call at the end.
  * Provides: rs_probation_add, rs_probation_codes.
- * Depends:  idmap.h, heap.h, clock.h.
+ * Depends:  idmap.h, heap.h, stacks.h, clock.h.
  * Threads:  any; the callback of sys.monitoring is called by the thread that unwinds.
  * Invariants:
  *   Q1  an exception that leaves several of the functions on its way counts once; none is

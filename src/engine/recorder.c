@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "known.h"
+#include "same.h"
+#include "stacks.h"
 
 static int
 is_excluded(const rs_state *st, PyObject *code)
@@ -207,24 +209,16 @@ record_running(rs_state *st, PyObject *globals, PyObject *code)
 
 /* The code of module bodies on the stack is known though the recorder comes late. */
 static int
-record_stack(rs_state *st)
+record_frame(PyFrameObject *frame, void *st)
 {
-    int result = 0;
-    PyFrameObject *frame = PyEval_GetFrame();
-    Py_XINCREF(frame);
-    while (frame != NULL) {
-        PyFrameObject *back = PyFrame_GetBack(frame);
-        PyObject *code = (PyObject *)PyFrame_GetCode(frame);
-        PyObject *globals = PyFrame_GetGlobals(frame);
-        if (result == 0 && PyDict_Check(globals) &&
-            PyUnicode_CompareWithASCIIString(RS_CODE(code)->co_name, "<module>") == 0) {
-            result = record_running(st, globals, code);
-        }
-        Py_DECREF(globals);
-        Py_DECREF(code);
-        Py_DECREF(frame);
-        frame = back;
-    }
+    PyObject *code = (PyObject *)PyFrame_GetCode(frame);
+    PyObject *globals = PyFrame_GetGlobals(frame);
+    int result = PyDict_Check(globals) &&
+                         rs_text_equals(RS_CODE(code)->co_name, "<module>")
+                     ? record_running(st, globals, code)
+                     : 0;
+    Py_DECREF(globals);
+    Py_DECREF(code);
     return result;
 }
 
@@ -242,7 +236,7 @@ rs_recorder_install(PyObject *engine, PyObject *excluded)
     if (timespec_get(&now, TIME_UTC) == TIME_UTC) {
         st->installed = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
-    if (find_machinery(st) < 0 || record_stack(st) < 0) {
+    if (find_machinery(st) < 0 || rs_stacks_own(record_frame, st) < 0) {
         return -1;
     }
     external = PyImport_ImportModule("importlib._bootstrap_external");

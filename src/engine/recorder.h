@@ -1,7 +1,7 @@
 /* recorder.h -- remembering what source modules were imported from (DESIGN rule 23).
  * Owns:     the exec_module of importlib's own loaders, which it wraps; st->installed.
  * Provides: rs_recorder_install.
- * Depends:  state.h, known.h.
+ * Depends:  state.h, known.h, stacks.h.
  * Threads:  any thread imports; GIL held.
  * Invariants:
  *   P1  an import does what it did: the same calls but for one more get_data(), the same

@@ -3,11 +3,32 @@
 #include "heap.h"
 #include "same.h"
 
+/* More than the object of a frame takes. */
+#define FRAME_ROOM 4096
+
+/* New reference; NULL: the thread runs nothing, or there is an exception. CPython keeps quiet
+ * where memory for the object is lacking, so it is asked again when there is some. */
+static PyFrameObject *
+newest_frame(PyThreadState *ts)
+{
+    PyFrameObject *frame = PyThreadState_GetFrame(ts);
+    PyObject *room;
+    if (frame != NULL) {
+        return frame;
+    }
+    room = PyBytes_FromStringAndSize(NULL, FRAME_ROOM);
+    if (room == NULL) {
+        return NULL;
+    }
+    Py_DECREF(room);
+    return PyThreadState_GetFrame(ts);
+}
+
 static int
 visit_thread(PyThreadState *ts, rs_frame_visit visit, void *arg)
 {
     int result = 0;
-    PyFrameObject *frame = PyThreadState_GetFrame(ts);
+    PyFrameObject *frame = newest_frame(ts);
     while (frame != NULL && result == 0) {
         PyFrameObject *back;
         result = visit(frame, arg);
@@ -15,7 +36,7 @@ visit_thread(PyThreadState *ts, rs_frame_visit visit, void *arg)
         Py_DECREF(frame);
         frame = back;
     }
-    return result;
+    return result == 0 && PyErr_Occurred() ? -1 : result;
 }
 
 int
@@ -28,6 +49,12 @@ rs_stacks_running(rs_frame_visit visit, void *arg)
         result = visit_thread(ts, visit, arg);
     }
     return result;
+}
+
+int
+rs_stacks_own(rs_frame_visit visit, void *arg)
+{
+    return visit_thread(PyThreadState_Get(), visit, arg);
 }
 
 /* 1: importing, 2: `code` came first. */
@@ -52,7 +79,8 @@ rs_stacks_importing(unsigned long thread, PyObject *code)
     for (PyThreadState *ts = PyInterpreterState_ThreadHead(interp); ts != NULL;
          ts = PyThreadState_Next(ts)) {
         if (ts->thread_id == thread) {
-            return visit_thread(ts, is_import_frame, code) == 1;
+            int result = visit_thread(ts, is_import_frame, code);
+            return result != 2 ? result : 0;
         }
     }
     return 0;

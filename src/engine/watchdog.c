@@ -29,8 +29,14 @@ struct rs_watchdog {
 static int
 is_importing(const rs_session *s)
 {
-    return s->importing > 0 ||
-           (s->effect != NULL && rs_stacks_importing(s->thread, s->effect));
+    int importing = s->importing > 0;
+    if (!importing && s->effect != NULL) {
+        importing = rs_stacks_importing(s->thread, s->effect);
+    }
+    if (importing < 0) {
+        PyErr_Clear(); /* nobody can tell: it is let alone */
+    }
+    return importing != 0;
 }
 
 /* The handler of the signal, in the main thread. */

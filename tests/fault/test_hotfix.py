@@ -118,10 +118,15 @@ def test_each_allocation(program):
                 _testcapi.set_nomemory(n, n + 1)
             return start
 
+        # more frames, which need memory to be looked at, than allocations between two tries
+        def deep(depth):
+            if depth: deep(depth - 1)
+            else: resoul.hotfix(source=FIX)
+
         def attempt(n):
             m.start = arm(n)
             try:
-                resoul.hotfix(source=FIX)
+                deep(20)
             except (resoul.UpdateError, MemoryError) as error:
                 return error
             finally:
