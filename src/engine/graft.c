@@ -1,22 +1,6 @@
 #include "graft.h"
 
-/* `code` with other constants. Steals `consts`. */
-static PyObject *
-with_constants(PyObject *code, PyObject *consts)
-{
-    PyObject *result = NULL;
-    PyObject *replace = PyObject_GetAttrString(code, "replace");
-    PyObject *nothing = PyTuple_New(0);
-    PyObject *options = Py_BuildValue("{s:O}", "co_consts", consts);
-    if (replace != NULL && nothing != NULL && options != NULL) {
-        result = PyObject_Call(replace, nothing, options);
-    }
-    Py_XDECREF(replace);
-    Py_XDECREF(nothing);
-    Py_XDECREF(options);
-    Py_DECREF(consts);
-    return result;
-}
+#include "recode.h"
 
 static PyObject *
 copy_tuple(PyObject *tuple)
@@ -59,7 +43,8 @@ graft(PyObject *code, PyObject *real)
             Py_DECREF(piece);
         }
     }
-    return consts != NULL ? with_constants(code, consts) : Py_NewRef(code);
+    return consts != NULL ? rs_recode(code, Py_BuildValue("{s:N}", "co_consts", consts))
+                          : Py_NewRef(code);
 }
 
 PyObject *

@@ -4,6 +4,7 @@
 
 #include "probe.h"
 #include "probing.h"
+#include "recode.h"
 #include "same.h"
 #include "syntax.h"
 
@@ -12,24 +13,6 @@
 #define LOCAL BODY ".<locals>."
 
 /* ---- code ---- */
-
-static PyObject *
-replace_constants(PyObject *code, PyObject *constants)
-{
-    PyObject *result = NULL;
-    /* owned */
-    PyObject *replace = PyObject_GetAttrString(code, "replace");
-    PyObject *no_args = PyTuple_New(0);
-    PyObject *kwargs = Py_BuildValue("{s:O}", "co_consts", constants);
-
-    if (replace != NULL && no_args != NULL && kwargs != NULL) {
-        result = PyObject_Call(replace, no_args, kwargs);
-    }
-    Py_XDECREF(replace);
-    Py_XDECREF(no_args);
-    Py_XDECREF(kwargs);
-    return result;
-}
 
 /* "name" of "__hotfix_body__.<locals>.name": new reference; NULL without an exception if
  * it doesn't begin like that. */
@@ -51,25 +34,11 @@ without_body(PyObject *text)
 static PyObject *
 rename_code(PyObject *code)
 {
-    PyObject *result = NULL;
     PyObject *name = without_body(RS_CODE(code)->co_qualname);
-    /* owned */
-    PyObject *replace, *no_args, *kwargs;
-
     if (name == NULL) {
         return PyErr_Occurred() ? NULL : Py_NewRef(code);
     }
-    replace = PyObject_GetAttrString(code, "replace");
-    no_args = PyTuple_New(0);
-    kwargs = Py_BuildValue("{s:O}", "co_qualname", name);
-    if (replace != NULL && no_args != NULL && kwargs != NULL) {
-        result = PyObject_Call(replace, no_args, kwargs);
-    }
-    Py_DECREF(name);
-    Py_XDECREF(replace);
-    Py_XDECREF(no_args);
-    Py_XDECREF(kwargs);
-    return result;
+    return rs_recode(code, Py_BuildValue("{s:N}", "co_qualname", name));
 }
 
 /* The same code with probes where their marks are, and without the function around it in
@@ -92,8 +61,9 @@ finish_code(rs_session *s, PyObject *code)
         }
         PyTuple_SET_ITEM(constants, i, other != NULL ? other : Py_NewRef(constant));
     }
-    result = constants != NULL ? replace_constants(code, constants) : NULL;
-    Py_XDECREF(constants);
+    result = constants != NULL
+                 ? rs_recode(code, Py_BuildValue("{s:N}", "co_consts", constants))
+                 : NULL;
     if (result == NULL) {
         return NULL;
     }

@@ -1,6 +1,7 @@
 #include "superseded.h"
 
 #include "foreign.h"
+#include "recode.h"
 #include "same.h"
 
 /* `name`, with `to` instead of `from` at its beginning. New reference. */
@@ -23,11 +24,10 @@ rename_text(PyObject *name, PyObject *from, PyObject *to)
 static PyObject *
 rename_code(PyObject *code, PyObject *from, PyObject *to, PyObject *name, int flags)
 {
-    PyObject *consts = RS_CODE(code)->co_consts, *result = NULL;
+    PyObject *consts = RS_CODE(code)->co_consts;
     /* owned */
     PyObject *qualname = rename_text(RS_CODE(code)->co_qualname, from, to);
     PyObject *renamed = PyTuple_New(PyTuple_GET_SIZE(consts));
-    PyObject *replace = NULL, *no_args = NULL, *kwargs = NULL;
 
     for (Py_ssize_t i = 0; renamed != NULL && i < PyTuple_GET_SIZE(consts); i++) {
         PyObject *constant = PyTuple_GET_ITEM(consts, i);
@@ -42,22 +42,13 @@ rename_code(PyObject *code, PyObject *from, PyObject *to, PyObject *name, int fl
         PyTuple_SET_ITEM(renamed, i, constant);
     }
     if (qualname == NULL || renamed == NULL) {
-        goto done;
+        Py_XDECREF(qualname);
+        Py_XDECREF(renamed);
+        return NULL;
     }
-    replace = PyObject_GetAttrString(code, "replace");
-    no_args = PyTuple_New(0);
-    kwargs = Py_BuildValue("{s:O,s:O,s:O,s:i}", "co_name", name, "co_qualname",
-                           qualname, "co_consts", renamed, "co_flags", flags);
-    if (replace != NULL && no_args != NULL && kwargs != NULL) {
-        result = PyObject_Call(replace, no_args, kwargs);
-    }
-done:
-    Py_XDECREF(qualname);
-    Py_XDECREF(renamed);
-    Py_XDECREF(replace);
-    Py_XDECREF(no_args);
-    Py_XDECREF(kwargs);
-    return result;
+    return rs_recode(code,
+                     Py_BuildValue("{s:O,s:N,s:N,s:i}", "co_name", name, "co_qualname",
+                                   qualname, "co_consts", renamed, "co_flags", flags));
 }
 
 /* 1, 0 or -1. Both go through replace(), which leaves out what 3.14 notes of parameters. */
