@@ -15,12 +15,10 @@ rs_attrs_open(rs_attrs_opcodes *ops)
 }
 
 static int
-uses_setattr(PyObject *names)
+uses(PyObject *names, const char *function)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, i);
-        if (PyUnicode_CompareWithASCIIString(name, "setattr") == 0 ||
-            PyUnicode_CompareWithASCIIString(name, "delattr") == 0) {
+        if (rs_text_equals(PyTuple_GET_ITEM(names, i), function)) {
             return 1;
         }
     }
@@ -41,10 +39,12 @@ add_constants(PyObject *constants, PyObject *names)
 }
 
 int
-rs_attrs_stored(const rs_attrs_opcodes *ops, PyObject *code, PyObject *names)
+rs_attrs_stored(const rs_attrs_opcodes *ops, PyObject *code, PyObject *names,
+                int *deletes)
 {
     int result = 0;
     PyObject *co_names = RS_CODE(code)->co_names;
+    int deleting = uses(co_names, "delattr");
     PyObject *bytes = PyCode_GetCode(RS_CODE(code));
     const unsigned char *text;
     Py_ssize_t arg = 0;
@@ -57,33 +57,14 @@ rs_attrs_stored(const rs_attrs_opcodes *ops, PyObject *code, PyObject *names)
         if ((text[i] == ops->store_attr || text[i] == ops->delete_attr) &&
             arg < PyTuple_GET_SIZE(co_names)) {
             result = PySet_Add(names, PyTuple_GET_ITEM(co_names, arg));
+            *deletes |= text[i] == ops->delete_attr;
         }
         arg = text[i] == ops->extended_arg ? arg : 0;
     }
     Py_DECREF(bytes);
-    if (result == 0 && uses_setattr(co_names)) {
+    *deletes |= deleting;
+    if (result == 0 && (deleting || uses(co_names, "setattr"))) {
         result = add_constants(RS_CODE(code)->co_consts, names);
     }
     return result;
-}
-
-int
-rs_attrs_deletes(const rs_attrs_opcodes *ops, PyObject *code)
-{
-    PyObject *bytes = PyCode_GetCode(RS_CODE(code));
-    PyObject *names = RS_CODE(code)->co_names;
-    const unsigned char *text;
-    int found = 0;
-    if (bytes == NULL) {
-        return -1;
-    }
-    text = (const unsigned char *)PyBytes_AS_STRING(bytes);
-    for (Py_ssize_t i = 0; !found && i + 1 < PyBytes_GET_SIZE(bytes); i += 2) {
-        found = text[i] == ops->delete_attr;
-    }
-    Py_DECREF(bytes);
-    for (Py_ssize_t i = 0; !found && i < PyTuple_GET_SIZE(names); i++) {
-        found = rs_text_equals(PyTuple_GET_ITEM(names, i), "delattr");
-    }
-    return found;
 }

@@ -1,7 +1,7 @@
 /* attrs.h -- the attributes that code sets.
  * Owns:     nothing.
- * Provides: rs_attrs_open, rs_attrs_stored, rs_attrs_deletes.
- * Depends:  compat.h, opcodes.h.
+ * Provides: rs_attrs_open, rs_attrs_stored.
+ * Depends:  compat.h, opcodes.h, same.h.
  * Threads:  the GIL is held.
  */
 #ifndef RS_ATTRS_H
@@ -19,10 +19,8 @@ int rs_attrs_open(rs_attrs_opcodes *ops);
 
 /* Adds to the set `names` what `code` itself (not what is nested in it) sets or deletes
  * as an attribute; where it uses setattr() or delattr(), every name among its constants.
- * 0 or -1. */
-int rs_attrs_stored(const rs_attrs_opcodes *ops, PyObject *code, PyObject *names);
-
-/* Does `code` itself delete attributes? 1, 0, -1. */
-int rs_attrs_deletes(const rs_attrs_opcodes *ops, PyObject *code);
+ * *deletes becomes 1 if it deletes some. 0 or -1. */
+int rs_attrs_stored(const rs_attrs_opcodes *ops, PyObject *code, PyObject *names,
+                    int *deletes);
 
 #endif

@@ -36,7 +36,8 @@ static int
 collect_stored(rs_reach *r, PyObject *code, int in_class)
 {
     PyObject *constants = RS_CODE(code)->co_consts;
-    if (rs_attrs_stored(&r->opcodes, code, r->stored) < 0) {
+    int deletes = 0;
+    if (rs_attrs_stored(&r->opcodes, code, r->stored, &deletes) < 0) {
         return -1;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
@@ -67,9 +68,10 @@ rs_reach_open(rs_reach *r, rs_session *s, int effects, const rs_reach_visitor *v
     if (r->names == NULL || r->stored == NULL || rs_attrs_open(&r->opcodes) < 0) {
         return -1;
     }
-    r->scale = s->hot != NULL ? 100 : 1;
-    r->whole = s->hot != NULL && rs_threads_more();
-    if (s->hot != NULL) {
+    r->thorough = s->hot != NULL;
+    r->scale = r->thorough ? 100 : 1;
+    r->whole = r->thorough && rs_threads_more();
+    if (r->thorough) {
         PyObject *code = rs_hot_code(s);
         return collect_names(r->names, code) < 0 || collect_stored(r, code, 0) < 0 ? -1
                                                                                    : 0;
@@ -128,7 +130,7 @@ see_container(rs_reach *r, PyObject *value)
     result = is_new(r, value);
     if (PyDict_Check(value)) {
         result = result == 1 ? r->visitor->dict(r->arg, value, NULL, 0) : result;
-    } else if (result == 1 || (result == 0 && r->s->hot != NULL)) {
+    } else if (result == 1 || (result == 0 && r->thorough)) {
         /* a snippet may change it once more */
         result = r->visitor->container(r->arg, value);
     }
@@ -217,24 +219,24 @@ see_function(rs_reach *r, PyObject *function)
     PyObject *globals = PyFunction_GET_GLOBALS(function);
     PyObject *code = PyFunction_GET_CODE(function);
     PyObject *closure = PyFunction_GET_CLOSURE(function);
-    int result = PyDict_Check(globals) ? is_new(r, globals) : 0;
+    int deletes = 0, result = PyDict_Check(globals) ? is_new(r, globals) : 0;
     if (result == 1) {
         result = r->visitor->dict(r->arg, globals, NULL, 0);
     }
-    if (result >= 0 && r->s->hot != NULL) { /* on what it is given */
-        result = rs_attrs_stored(&r->opcodes, code, r->stored);
+    if (result >= 0 && r->thorough) { /* on what it is given */
+        result = rs_attrs_stored(&r->opcodes, code, r->stored, &deletes);
     }
     if (result >= 0 && PyDict_Check(globals)) {
         result = see_containers(r, globals, RS_CODE(code)->co_names);
     }
-    if (result >= 0 && r->s->hot != NULL && PyDict_Check(globals)) {
+    if (result >= 0 && r->thorough && PyDict_Check(globals)) {
         result = see_globals(r, globals, RS_CODE(code)->co_names);
     }
     for (Py_ssize_t i = 0;
          result >= 0 && closure != NULL && i < PyTuple_GET_SIZE(closure); i++) {
         PyObject *cell = PyTuple_GET_ITEM(closure, i), *inside = PyCell_GET(cell);
         result = inside != NULL ? see_container(r, inside) : 0;
-        if (result >= 0 && r->s->hot != NULL) { /* nonlocal */
+        if (result >= 0 && r->thorough) { /* nonlocal */
             result = r->visitor->attribute(r->arg, cell, r->s->st->names.cell_contents);
         }
     }
@@ -316,17 +318,13 @@ add_stored_by_methods(rs_reach *r, PyObject *dict, PyObject *names, int *losing)
     Py_ssize_t pos = 0;
     while (PyDict_Next(dict, &pos, &key, &value)) {
         int found = PyUnicode_CheckExact(key) && PyFunction_Check(value);
-        if (found && !r->all_names && r->s->hot == NULL &&
+        if (found && !r->all_names && !r->thorough &&
             PyUnicode_READ_CHAR(key, 0) != '_') {
             found = PySet_Contains(r->names, key);
         }
         if (found > 0) {
-            PyObject *code = PyFunction_GET_CODE(value);
-            found = rs_attrs_stored(&r->opcodes, code, names);
-            if (found == 0 && r->s->hot != NULL) {
-                found = rs_attrs_deletes(&r->opcodes, code);
-                *losing |= found > 0;
-            }
+            found = rs_attrs_stored(&r->opcodes, PyFunction_GET_CODE(value), names,
+                                    losing);
         }
         if (found < 0) {
             return -1;
@@ -360,7 +358,7 @@ attributes_of(rs_reach *r, PyTypeObject *type)
             Py_DECREF(dict);
         }
     }
-    if (result == 0 && losing) {
+    if (result == 0 && losing && r->thorough) {
         result = rs_idmap_set(&r->losing, (PyObject *)type, (PyObject *)type);
     }
     return result == 0 ? names : NULL;
@@ -443,8 +441,8 @@ see_referents(rs_reach *r, PyObject *object)
     for (Py_ssize_t i = 0; result >= 0 && i < PyList_GET_SIZE(referents); i++) {
         PyObject *referent = PyList_GET_ITEM(referents, i);
         int own = PyDict_Check(referent) ? is_own_dict(object, referent) : 0;
-        if (own < 0 || (own && r->s->hot != NULL &&
-                        r->visitor->whole(r->arg, object, referent) < 0)) {
+        if (own < 0 ||
+            (own && r->thorough && r->visitor->whole(r->arg, object, referent) < 0)) {
             result = -1;
             break;
         }
@@ -452,7 +450,7 @@ see_referents(rs_reach *r, PyObject *object)
         if (result == 1 && own) {
             result = see_containers(r, referent, NULL);
         }
-        if (result >= 0 && r->s->hot != NULL) {
+        if (result >= 0 && r->thorough) {
             result = own ? see_values_inside(r, referent) : see_inside(r, referent);
         }
     }
@@ -479,7 +477,7 @@ see_instance(rs_reach *r, PyObject *object)
     names = attributes_of(r, Py_TYPE(object));
     if (names == NULL || see_referents(r, object) < 0 ||
         see_attributes(r, object, names) < 0 ||
-        (r->s->hot != NULL && see_attributes(r, object, r->stored) < 0) ||
+        (r->thorough && see_attributes(r, object, r->stored) < 0) ||
         ((r->whole || rs_idmap_has(&r->losing, Py_TYPE(object))) &&
          rs_reach_whole(r, object) < 0)) {
         return -1;
@@ -492,7 +490,7 @@ static int
 see_instance_again(rs_reach *r, PyObject *object)
 {
     PyObject *count = rs_idmap_get(&r->seen, object);
-    if (r->s->hot == NULL || count == NULL || !PyLong_Check(count) ||
+    if (!r->thorough || count == NULL || !PyLong_Check(count) ||
         PyLong_AsSsize_t(count) == PySet_GET_SIZE(r->stored)) {
         return 0;
     }
@@ -585,7 +583,7 @@ see_value(rs_reach *r, PyObject *value, int depth, int foreign)
     if (PyType_Check(value)) {
         return see_class(r, RS_TYPE(value));
     }
-    if (r->s->hot != NULL && count_stored(r, value) < 0) {
+    if (r->thorough && count_stored(r, value) < 0) {
         return -1;
     }
     return see_instance(r, value);
@@ -725,7 +723,10 @@ rs_reach_item(rs_reach *r, PyObject *object, PyObject *key)
                                                       : NULL;
     }
     if (value == NULL) {
-        PyErr_Clear();
+        if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+            return -1; /* an interrupt in the code of a key */
+        }
+        PyErr_Clear(); /* a subclass that finds its keys otherwise */
         return 0;
     }
     Py_INCREF(value);

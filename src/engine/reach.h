@@ -43,6 +43,7 @@ typedef struct {
     void *arg;
     PyObject *names;  /* set of str: what bodies and the functions in them read */
     PyObject *stored; /* set of str: attributes that they set, and what they call */
+    int thorough;     /* for a snippet: what it calls is followed further */
     int scale;        /* the limits are so many times as high */
     int whole;        /* dicts of instances tell who wrote them, where that matters */
     int all_names;    /* a unit's code is not known: it may read anything */
