@@ -14,11 +14,19 @@ is_written(const rs_session *s, const void *written, PyObject *now)
            (written != NULL && now != NULL && rs_idmap_get(&s->map, written) == now);
 }
 
-/* What a snippet made itself was not there before: nobody wants that back. */
-static int
-is_made(const rs_session *s, const PyObject *target)
+int
+rs_adopt_is_own(const rs_session *s, const PyObject *target)
 {
     return s->hot != NULL && rs_idmap_has(&s->young, target);
+}
+
+/* The same of a dict; that of an instance may be seen by nobody else. */
+static int
+is_own_dict(const rs_session *s, const rs_writes *w, const rs_watched_dict *d)
+{
+    return rs_adopt_is_own(s, d->dict) ||
+           (d->owner != NULL && rs_adopt_is_own(s, d->owner) &&
+            Py_REFCNT(d->dict) == rs_writes_holds(w, d->dict) + 1);
 }
 
 /* ---- keys of dicts ---- */
@@ -132,7 +140,7 @@ adopt_keys(rs_session *s, const rs_writes *w, rs_when when)
     for (Py_ssize_t n = 0; result == 0 && n < w->n_writes; n++) {
         Py_ssize_t i = when == RS_EARLIER ? w->n_writes - 1 - n : n;
         const rs_watched_dict *d = &w->dicts[w->writes[i].dict];
-        if (!is_adopted_whole(d, s->hot != NULL) && !is_made(s, d->dict)) {
+        if (!is_adopted_whole(d, s->hot != NULL) && !is_own_dict(s, w, d)) {
             result = adopt_write(s, w, i, when, last[i]);
         }
     }
@@ -147,7 +155,7 @@ rs_adopt_writes(rs_session *s, const rs_writes *w, rs_when when)
         const rs_watched_dict *d = &w->dicts[i];
         PyObject *held;
         int result;
-        if (!is_adopted_whole(d, s->hot != NULL) || is_made(s, d->dict)) {
+        if (!is_adopted_whole(d, s->hot != NULL) || is_own_dict(s, w, d)) {
             continue;
         }
         held = first_contents(w, d);
@@ -211,9 +219,6 @@ rs_adopt_snapshot(rs_session *s, const rs_snapshot *snap, rs_when when)
 {
     Py_ssize_t known = s->journal.used;
     int result;
-    if (is_made(s, snap->object)) {
-        return 0;
-    }
     if (snap->kind == RS_SNAPSHOT_ATTRIBUTE) {
         return adopt_attribute(s, snap, when);
     }

@@ -1,6 +1,6 @@
 /* adopt.h -- what running code changed in live objects, as operations that are done.
  * Owns:     nothing.
- * Provides: rs_adopt_writes, rs_adopt_snapshot.
+ * Provides: rs_adopt_is_own, rs_adopt_writes, rs_adopt_snapshot.
  * Depends:  journal.h, writes.h, snapshot.h.
  * Threads:  the updating thread.
  * Invariants:
@@ -13,6 +13,9 @@
 
 #include "snapshot.h"
 #include "writes.h"
+
+/* Did a snippet make it itself? Then it was not there before, and nobody wants that back. */
+int rs_adopt_is_own(const rs_session *s, const PyObject *target);
 
 /* The journal of `s` is committed; the records of what came after the commit first. 0 or
  * -1. */

@@ -316,9 +316,6 @@ add_roots(rs_session *s, const rs_idmap *interval)
 {
     Py_ssize_t pos = 0;
     PyObject *op;
-    if (s->hot != NULL && rs_hot_add_roots(s, interval) < 0) {
-        return -1;
-    }
     for (Py_ssize_t i = 0; s->hot == NULL && i < s->n_units; i++) {
         const rs_unit *u = &s->units[i];
         if (u->scratch != NULL &&
@@ -350,22 +347,15 @@ typedef struct {
 
 /* A container that the collector doesn't track, since what it holds can't form a cycle, is
  * in no interval: dicts until 3.13, tuples from 3.14, frozensets from 3.15 on. It is young
- * if all references to it come from young objects. */
+ * if all references to it come from young objects, or are there because it was watched. */
 static int
 reach_untracked(reach_arg *reached, PyObject *op)
 {
-    PyObject *seen, *more;
-    Py_ssize_t n = 1;
+    PyObject *seen = rs_idmap_get(&reached->untracked, op), *more;
+    Py_ssize_t n = seen != NULL ? PyLong_AsSsize_t(seen) + 1 : 1;
     int result;
-    if (Py_REFCNT(op) == 1) {
+    if (n + (seen != NULL) + rs_leaks_holds(reached->s, op) == Py_REFCNT(op)) {
         return rs_idmap_set(&reached->s->young, op, op);
-    }
-    seen = rs_idmap_get(&reached->untracked, op);
-    if (seen != NULL) {
-        n += PyLong_AsSsize_t(seen);
-        if (n == Py_REFCNT(op) - 1) { /* one is the map's */
-            return rs_idmap_set(&reached->s->young, op, op);
-        }
     }
     more = PyLong_FromSsize_t(n);
     if (more == NULL) {
@@ -394,6 +384,20 @@ reach(PyObject *op, void *arg)
     return 0;
 }
 
+/* Changed while the snippet ran, and nobody refers to it: it was made for no longer. */
+static int
+reach_abandoned(void *arg, PyObject *op, Py_ssize_t held)
+{
+    reach_arg *reached = arg;
+    int tracked = PyObject_GC_IsTracked(op);
+    int between = rs_idmap_has(reached->interval, op);
+    if ((tracked && !between) || rs_idmap_has(&reached->s->young, op)) {
+        return 0;
+    }
+    held += 2 * between + rs_heap_holds(reached->s, op);
+    return Py_REFCNT(op) == held ? rs_idmap_set(&reached->s->young, op, op) : 0;
+}
+
 /* What other threads made meanwhile is not kept (H2): it would live too long, be finalized
  * in this thread, and a tuple that is being built can't be resized with two owners. */
 static int
@@ -403,6 +407,11 @@ add_reachable(rs_session *s, const rs_idmap *interval)
     Py_ssize_t pos = 0;
     PyObject *op;
     int result = 0;
+    if (s->hot != NULL) {
+        result = rs_hot_visit_roots(s, reach, &reached);
+        result = result == 0 ? rs_leaks_visit_changed(s, reach_abandoned, &reached)
+                             : result;
+    }
     while (result == 0 && rs_idmap_next(&s->young, &pos, &op, NULL)) {
         if (Py_TYPE(op)->tp_traverse != NULL) {
             result = Py_TYPE(op)->tp_traverse(op, reach, &reached);

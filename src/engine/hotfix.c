@@ -203,30 +203,17 @@ rs_hot_visit(const rs_session *s, visitproc visit, void *arg)
     return result;
 }
 
-static int
-add_root(rs_session *s, const rs_idmap *interval, PyObject *op)
-{
-    return op != NULL && rs_idmap_has(interval, op) ? rs_idmap_set(&s->young, op, op)
-                                                    : 0;
-}
-
 int
-rs_hot_add_roots(rs_session *s, const rs_idmap *interval)
+rs_hot_visit_roots(const rs_session *s, visitproc visit, void *arg)
 {
     const struct rs_hot *hot = s->hot;
-    if (hot->o.inside == Py_None && rs_idmap_set(&s->young, hot->ns, hot->ns) < 0) {
-        return -1;
-    }
+    Py_VISIT(hot->ns);
     for (Py_ssize_t i = 0; i < hot->n_writes; i++) {
-        if (add_root(s, interval, hot->writes[i].now) < 0) {
-            return -1;
-        }
+        Py_VISIT(hot->writes[i].now);
     }
     for (Py_ssize_t i = 0; i < hot->n_fields; i++) {
         for (int k = 0; k < RS_FN_FIELDS; k++) {
-            if (add_root(s, interval, hot->fields[i].now[k]) < 0) {
-                return -1;
-            }
+            Py_VISIT(hot->fields[i].now[k]);
         }
     }
     return 0;
@@ -286,10 +273,13 @@ rs_hot_note_fields(rs_session *s, rs_note_kind kind, PyObject *object, PyObject 
     }
     fields = rs_room(hot->fields, hot->n_fields, &hot->fields_room,
                      sizeof(rs_hot_field));
-    if (fields == NULL || rs_idmap_set(&hot->field_index, object, object) < 0) {
+    if (fields == NULL) {
         return -1;
     }
-    hot->fields = fields;
+    hot->fields = fields; /* they have moved */
+    if (rs_idmap_set(&hot->field_index, object, object) < 0) {
+        return -1;
+    }
     fields = &fields[hot->n_fields++];
     memset(fields, 0, sizeof(*fields));
     fields->op = Py_NewRef(object);
@@ -305,39 +295,58 @@ rs_hot_note_fields(rs_session *s, rs_note_kind kind, PyObject *object, PyObject 
     return is_field_of_function(kind, object, name);
 }
 
-/* Puts what the snippet left into `now`, and back what was there. 0 or -1. */
+static int
+take_bases_back(rs_hot_field *f)
+{
+    PyTypeObject *type = RS_TYPE(f->op);
+    if (type->tp_bases == f->bases) {
+        return 0;
+    }
+    Py_XSETREF(f->now_bases, Py_NewRef(type->tp_bases));
+    if (rs_set_bases(type, f->bases) < 0) {
+        PyErr_Clear(); /* no memory for a moment */
+        return rs_set_bases(type, f->bases);
+    }
+    return 0;
+}
+
+static void
+take_function_back(rs_hot_field *f)
+{
+    int changed = 0;
+    for (int k = 0; k < RS_FN_FIELDS; k++) {
+        PyObject **slot = rs_fn_slot(f->op, k);
+        if (k == RS_FN_DICT) {
+            continue;
+        }
+        Py_XSETREF(f->now[k], Py_XNewRef(*slot));
+        if (*slot != f->fields[k]) {
+            changed = 1;
+            Py_XSETREF(*slot, Py_XNewRef(f->fields[k]));
+        }
+    }
+    if (changed) {
+        rs_fn_clear_version(f->op);
+    }
+}
+
+/* Puts what the snippet left into `now`, and back what was there: all that can be. 0, or -1
+ * with the first error. */
 static int
 take_fields_back(struct rs_hot *hot)
 {
+    PyObject *error = NULL;
     for (Py_ssize_t i = hot->n_fields - 1; i >= 0; i--) {
-        rs_hot_field *f = &hot->fields[i];
-        int changed = 0;
-        if (f->bases != NULL) {
-            PyTypeObject *type = RS_TYPE(f->op);
-            if (type->tp_bases != f->bases) {
-                Py_XSETREF(f->now_bases, Py_NewRef(type->tp_bases));
-                if (rs_set_bases(type, f->bases) < 0) {
-                    return -1;
-                }
-            }
-            continue;
-        }
-        for (int k = 0; k < RS_FN_FIELDS; k++) {
-            PyObject **slot = rs_fn_slot(f->op, k);
-            if (k == RS_FN_DICT) {
-                continue;
-            }
-            Py_XSETREF(f->now[k], Py_XNewRef(*slot));
-            if (*slot != f->fields[k]) {
-                changed = 1;
-                Py_XSETREF(*slot, Py_XNewRef(f->fields[k]));
-            }
-        }
-        if (changed) {
-            rs_fn_clear_version(f->op);
+        if (hot->fields[i].bases == NULL) {
+            take_function_back(&hot->fields[i]);
+        } else if (take_bases_back(&hot->fields[i]) < 0) {
+            PyObject *another = PyErr_GetRaisedException();
+            error = error != NULL ? error : Py_NewRef(another);
+            Py_DECREF(another);
         }
     }
-    return 0;
+    PyErr_SetRaisedException(error);
+    return error == NULL ? 0 : -1;
 }
 
 /* ---- running ---- */
@@ -481,48 +490,50 @@ run(rs_session *s)
 
 /* ---- after it has run ---- */
 
-typedef struct {
-    rs_session *s;
-    PyObject *functions; /* list */
-} probed_search;
-
+/* X4. The twins keep both codes alive: nothing is released in the walk. */
 static int
-find_probed(PyObject *op, void *arg)
+drop_probe(PyObject *op, void *arg)
 {
-    probed_search *search = arg;
-    if (PyFunction_Check(op) &&
-        rs_without_probes(&search->s->hot->code, RS_FUNCTION(op)->func_code) != NULL) {
-        return PyList_Append(search->functions, op) < 0 ? -1 : 1;
+    const struct rs_hot *hot = arg;
+    PyObject *probed, *clean;
+    if (!PyFunction_Check(op)) {
+        return 1;
     }
-    return 1;
-}
-
-/* X4. What the snippet defined runs the code without probes from now on. */
-static int
-drop_probes(rs_session *s)
-{
-    probed_search search = {s, PyList_New(0)};
-    int result = search.functions != NULL ? rs_heap_interval(s, find_probed, &search)
-                                          : -1;
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(search.functions); i++) {
-        PyObject *function = PyList_GET_ITEM(search.functions, i);
-        PyObject *probed = RS_FUNCTION(function)->func_code;
-        PyObject *clean = rs_without_probes(&s->hot->code, probed);
-        RS_FUNCTION(function)->func_code = Py_NewRef(clean);
-        rs_fn_clear_version(function);
+    probed = RS_FUNCTION(op)->func_code;
+    clean = rs_without_probes(&hot->code, probed);
+    if (clean != NULL) {
+        RS_FUNCTION(op)->func_code = Py_NewRef(clean);
+        rs_fn_clear_version(op);
         if (RS_CODE(clean)->co_version > 1) {
-            rs_fn_set_version(function, RS_CODE(clean)->co_version);
+            rs_fn_set_version(op, RS_CODE(clean)->co_version);
         }
         Py_DECREF(probed);
     }
-    Py_XDECREF(search.functions);
-    return result;
+    return 1;
 }
 
 typedef struct {
     rs_session *s;
     rs_idmap *made; /* classes */
 } class_arg;
+
+static int
+collect_class(PyObject *op, void *arg)
+{
+    const class_arg *classes = arg;
+    return PyType_Check(op) && rs_hot_made_now(classes->s, op) &&
+                   rs_idmap_set(classes->made, op, op) < 0
+               ? -1
+               : 1;
+}
+
+/* The classes that the snippet made. 0 or -1. */
+static int
+find_classes(rs_session *s, rs_idmap *made)
+{
+    class_arg classes = {s, made};
+    return rs_heap_interval(s, collect_class, &classes);
+}
 
 /* The namespaces of modules, and of classes whose dicts are watched: dict -> module's name,
  * or the class. */
@@ -542,24 +553,13 @@ find_namespaces(rs_session *s, const rs_idmap *made, rs_idmap *spaces)
     return rs_leaks_visit_classes(s, made, spaces);
 }
 
-static int
-collect_class(PyObject *op, void *arg)
-{
-    const class_arg *classes = arg;
-    return PyType_Check(op) && rs_hot_made_now(classes->s, op) &&
-                   rs_idmap_set(classes->made, op, op) < 0
-               ? -1
-               : 1;
-}
-
 /* What the snippet does to its own classes is how they are made. */
 static int
 pass_over_own(rs_session *s, rs_idmap *made)
 {
-    class_arg classes = {s, made};
     Py_ssize_t pos = 0;
     PyObject *type;
-    if (rs_heap_interval(s, collect_class, &classes) < 0) {
+    if (find_classes(s, made) < 0) {
         return -1;
     }
     while (rs_idmap_next(made, &pos, &type, NULL)) {
@@ -758,8 +758,9 @@ rs_hot_prepare(rs_session *s)
                       &hot->code) < 0) {
         return rs_prepare_error(s, NULL);
     }
-    if (make_namespace(s) == 0 && note_modules(hot) == 0 && rs_heap_begin(s) == 0 &&
-        run(s) == 0 && rs_heap_mark(s) == 0 && drop_probes(s) == 0 && collect(s) == 0 &&
+    if (rs_heap_begin(s) == 0 && make_namespace(s) == 0 && note_modules(hot) == 0 &&
+        run(s) == 0 && rs_heap_mark(s) == 0 &&
+        rs_heap_interval(s, drop_probe, hot) == 0 && collect(s) == 0 &&
         check_allowed(s) == 0) {
         rs_session_breathe(s);
         result = rs_heap_young(s);
@@ -820,36 +821,21 @@ forget_modules(rs_session *s)
     return modules != NULL ? result : -1;
 }
 
-typedef struct {
-    rs_session *s;
-    PyObject *classes; /* list */
-} class_search;
-
-static int
-find_class(PyObject *op, void *arg)
-{
-    class_search *search = arg;
-    return PyType_Check(op) && rs_hot_made_now(search->s, op) &&
-                   PyList_Append(search->classes, op) < 0
-               ? -1
-               : 1;
-}
-
 /* Classes die with the next collection only; until then their bases would show them. */
 static int
 hide_classes(rs_session *s)
 {
-    class_search search = {s, NULL};
+    rs_idmap made = {0};
+    Py_ssize_t pos = 0;
+    PyObject *type;
     int result = 0;
-    if (!rs_heap_is_marked(s)) {
-        return 0;
+    if (rs_heap_is_marked(s)) {
+        result = rs_heap_mark(s) == 0 ? find_classes(s, &made) : -1;
     }
-    search.classes = rs_heap_mark(s) == 0 ? PyList_New(0) : NULL;
-    result = search.classes != NULL ? rs_heap_interval(s, find_class, &search) : -1;
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(search.classes); i++) {
-        result = rs_quiet_hide(s, PyList_GET_ITEM(search.classes, i));
+    while (result == 0 && rs_idmap_next(&made, &pos, &type, NULL)) {
+        result = rs_quiet_hide(s, type);
     }
-    Py_XDECREF(search.classes);
+    rs_idmap_clear(&made);
     return result;
 }
 
@@ -861,7 +847,13 @@ rs_hot_take_back(rs_session *s)
         return;
     }
     pending = PyErr_GetRaisedException();
-    if (take_fields_back(s->hot) < 0 || forget_modules(s) < 0 || hide_classes(s) < 0) {
+    if (take_fields_back(s->hot) < 0) {
+        PyErr_WriteUnraisable(s->update);
+    }
+    if (forget_modules(s) < 0) {
+        PyErr_WriteUnraisable(s->update);
+    }
+    if (hide_classes(s) < 0) {
         PyErr_WriteUnraisable(s->update);
     }
     PyErr_SetRaisedException(pending);

@@ -113,9 +113,8 @@ PyObject *rs_hot_code(const rs_session *s);
  * that was all, 0, -1. */
 int rs_hot_note_fields(rs_session *s, rs_note_kind kind, PyObject *object,
                        PyObject *name);
-/* Adds to s->young the snippet's namespace, and what it bound in others, as far as it is in
- * `interval`. 0 or -1. */
-int rs_hot_add_roots(rs_session *s, const rs_idmap *interval);
+/* visit() for the snippet's namespace, and for what it bound in others. */
+int rs_hot_visit_roots(const rs_session *s, visitproc visit, void *arg);
 /* References that s->hot has. */
 int rs_hot_visit(const rs_session *s, visitproc visit, void *arg);
 

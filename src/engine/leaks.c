@@ -138,7 +138,7 @@ is_made(PyObject *op, void *arg)
     if (rs_idmap_has(&leaks->named, op)) {
         made = RS_MADE_PERHAPS;
     }
-    if (s->hot != NULL && rs_hot_made(s, op)) {
+    if (rs_hot_made(s, op)) {
         return RS_MADE;
     }
     if (PyFunction_Check(op)) {
@@ -400,11 +400,13 @@ reach_whole(void *arg, PyObject *object, PyObject *dict)
         }
         snap->settled = in_dict;
     }
-    return rs_idmap_set(&leaks->whole, object,
-                        rs_dict_is_silent(dict) ? Py_None : object) < 0
-               ? -1
-           : reach_dict(arg, dict, NULL, 0) < 0 ? -1
-                                                : own_dict(leaks, dict);
+    if (rs_idmap_set(&leaks->whole, object,
+                     rs_dict_is_silent(dict) ? Py_None : object) < 0 ||
+        reach_dict(arg, dict, NULL, 0) < 0) {
+        return -1;
+    }
+    rs_writes_belong(&leaks->writes, dict, object);
+    return own_dict(leaks, dict);
 }
 
 static const rs_reach_visitor visitor = {reach_dict, reach_container, reach_attribute,
@@ -693,7 +695,7 @@ look_at_threads(struct rs_leaks *leaks)
     rs_session *s = leaks->s;
     int effects = leaks->phase == RS_LEAKS_EFFECTS;
     leaks->ran_beside = rs_threads_ran(leaks->threads);
-    if (leaks->ran_beside && s->hot != NULL) {
+    if (leaks->ran_beside && leaks->phase == RS_LEAKS_SNIPPET) {
         return collect_constants(&leaks->constants, RS_CODE(rs_hot_code(s))->co_consts);
     }
     for (Py_ssize_t i = 0; leaks->ran_beside && i < s->n_units; i++) {
@@ -773,7 +775,7 @@ rs_leaks_take_back(rs_session *s)
     }
     if (!complete &&
         rs_notice(s, "RSL608", NULL, NULL, 0,
-                  s->hot != NULL
+                  leaks->phase == RS_LEAKS_SNIPPET
                       ? "not everything that the snippet changed could be taken back"
                       : "a module body changed objects outside its module, and not "
                         "everything of that could be taken back") < 0) {
@@ -828,7 +830,11 @@ rs_leaks_adopt(rs_session *s)
         }
         for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
             const rs_snapshot *snap = &leaks->snapshots[i];
-            int in_dict = is_adopted_with_dict(leaks, snap);
+            int in_dict;
+            if (rs_adopt_is_own(s, snap->object)) {
+                continue;
+            }
+            in_dict = is_adopted_with_dict(leaks, snap);
             if (in_dict < 0 || (in_dict ? adopt_into_dict(s, leaks, snap, when)
                                         : rs_adopt_snapshot(s, snap, when)) < 0) {
                 return -1;
@@ -885,6 +891,46 @@ rs_leaks_visit_held(const rs_session *s, visitproc visit, void *arg)
          leaks = leaks->before) {
         result = visit_held(leaks, visit, arg);
     }
+    return result;
+}
+
+/* Counts the references of snapshots to their objects: object -> int. */
+static int
+count_snapshots(const struct rs_leaks *leaks, rs_idmap *counts)
+{
+    for (Py_ssize_t i = 0; i < leaks->n_snapshots; i++) {
+        PyObject *object = leaks->snapshots[i].object;
+        PyObject *before = rs_idmap_get(counts, object);
+        PyObject *n = PyLong_FromSsize_t(before != NULL ? PyLong_AsSsize_t(before) + 1
+                                                        : 1);
+        int result = n != NULL ? rs_idmap_set(counts, object, n) : -1;
+        Py_XDECREF(n);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_leaks_visit_changed(const rs_session *s,
+                       int (*visit)(void *arg, PyObject *op, Py_ssize_t held),
+                       void *arg)
+{
+    const struct rs_leaks *leaks = s->leaks;
+    rs_idmap counts = {0};
+    Py_ssize_t pos = 0;
+    PyObject *op, *n;
+    int result = leaks != NULL ? count_snapshots(leaks, &counts) : 0;
+    while (result == 0 && rs_idmap_next(&counts, &pos, &op, &n)) {
+        result = visit(arg, op, PyLong_AsSsize_t(n) + 1 + rs_leaks_holds(s, op));
+    }
+    for (Py_ssize_t i = 0; result == 0 && leaks != NULL && i < leaks->writes.n_dicts;
+         i++) {
+        op = leaks->writes.dicts[i].dict;
+        result = visit(arg, op, rs_leaks_holds(s, op));
+    }
+    rs_idmap_clear(&counts); /* never the last reference: no Python code */
     return result;
 }
 

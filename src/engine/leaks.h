@@ -3,7 +3,8 @@
  *           attribute within reach; one for each phase.
  * Provides: rs_leaks_begin, rs_leaks_mark_threads, rs_leaks_see_module, rs_leaks_see_names, rs_leaks_note,
  *           rs_leaks_watch, rs_leaks_end, rs_leaks_is_phase, rs_leaks_take_back,
- *           rs_leaks_adopt, rs_leaks_lost, rs_leaks_forget, rs_leaks_holds, rs_leaks_visit_held.
+ *           rs_leaks_adopt, rs_leaks_lost, rs_leaks_forget, rs_leaks_holds, rs_leaks_visit_held,
+ *           rs_leaks_visit_changed.
  * Depends:  reach.h (what is watched), writes.h (dicts), snapshot.h (the rest),
  *           threads.h (whose doing it was), adopt.h.
  * Threads:  the updating thread.
@@ -119,5 +120,11 @@ Py_ssize_t rs_leaks_stored(const rs_session *s, PyObject *op);
  * visit() for each of the others. */
 Py_ssize_t rs_leaks_holds(const rs_session *s, const PyObject *op);
 int rs_leaks_visit_held(const rs_session *s, visitproc visit, void *arg);
+
+/* visit() for each object whose changes the newest phase has recorded. `held`: so many
+ * references to it are there because it was watched. What visit() returned, or -1. */
+int rs_leaks_visit_changed(const rs_session *s,
+                           int (*visit)(void *arg, PyObject *op, Py_ssize_t held),
+                           void *arg);
 
 #endif

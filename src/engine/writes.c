@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "body.h"
 #include "heap.h"
 #include "ordered.h"
 #include "same.h"
@@ -183,8 +184,12 @@ take_watcher(rs_writes *w)
 {
     int result = -1;
     PyObject *capsule, *store = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    if (store == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
     w->watcher = PyDict_AddWatcher(on_dict_event);
-    if (w->watcher < 0 || store == NULL) {
+    if (w->watcher < 0) {
         PyErr_Clear(); /* no id left */
         return 0;
     }
@@ -248,6 +253,15 @@ rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only
     }
     d->copy = PyDict_Copy(dict);
     return d->copy != NULL ? 0 : -1;
+}
+
+void
+rs_writes_belong(rs_writes *w, PyObject *dict, const PyObject *owner)
+{
+    rs_watched_dict *d = find_dict(w, dict);
+    if (d != NULL) {
+        d->owner = owner;
+    }
 }
 
 void
@@ -408,21 +422,6 @@ undo_write(const rs_writes *w, const rs_write *write)
     return put_back(d, write->key, write->old) < 0 ? -1 : 1;
 }
 
-/* What is removed is kept alive until the dict is whole again. */
-static int
-replace_contents(PyObject *dict, PyObject *contents)
-{
-    int result;
-    PyObject *present = PyDict_Copy(dict);
-    if (present == NULL) {
-        return -1;
-    }
-    PyDict_Clear(dict);
-    result = PyDict_Update(dict, contents);
-    Py_DECREF(present);
-    return result;
-}
-
 /* Can all contents be restored at once, in the old order? Only where no other thread has
  * written; and not those of a class, whose slots must follow each name. */
 static int
@@ -448,7 +447,7 @@ restore_class_order(const rs_watched_dict *d)
     }
     if (ordered != NULL && PyDict_GET_SIZE(ordered) == PyDict_GET_SIZE(d->dict)) {
         result = fingerprint(ordered) != fingerprint(d->dict)
-                     ? replace_contents(d->dict, ordered)
+                     ? rs_body_swap(d->dict, ordered)
                      : 0;
         PyType_Modified(d->type);
     }
@@ -502,7 +501,7 @@ undo(rs_writes *w, const rs_idmap *only)
         if (d->type != NULL) {
             continue;
         }
-        if (!is_whole(d) || replace_contents(d->dict, d->copy) < 0) {
+        if (!is_whole(d) || rs_body_swap(d->dict, d->copy) < 0) {
             d->shared = 1; /* key by key, then, as far as keys can be looked up */
             complete = complete && !d->opaque;
         }
@@ -698,7 +697,7 @@ rs_writes_added(const rs_writes *w, const PyObject *dict, const PyObject *key)
 Py_ssize_t
 rs_writes_holds(const rs_writes *w, const PyObject *op)
 {
-    return rs_idmap_has(&w->index, op);
+    return 2 * rs_idmap_has(&w->index, op); /* and its place in dicts */
 }
 
 int
@@ -716,7 +715,7 @@ rs_writes_visit_held(const rs_writes *w, visitproc visit, void *arg)
     }
     for (Py_ssize_t i = 0; i < w->n_dicts; i++) {
         const rs_watched_dict *d = &w->dicts[i];
-        PyObject *refs[] = {d->dict, (PyObject *)d->type, d->copy, d->order};
+        PyObject *refs[] = {(PyObject *)d->type, d->copy, d->order};
         for (size_t k = 0; k < Py_ARRAY_LENGTH(refs); k++) {
             int result = refs[k] != NULL ? visit(refs[k], arg) : 0;
             if (result != 0) {

@@ -1,11 +1,11 @@
 /* writes.h -- what the updating thread writes into watched dicts, and undoing it.
  * Owns:     a dict watcher while recording, and a reference to each watched dict, to old
  *           values, and to the contents before a first removal.
- * Provides: rs_writes_open, rs_writes_watch, rs_writes_own, rs_writes_stop, rs_writes_undo,
+ * Provides: rs_writes_open, rs_writes_watch, rs_writes_belong, rs_writes_own, rs_writes_stop, rs_writes_undo,
  *           rs_writes_undo_some, rs_writes_visit,
  *           rs_writes_added, rs_writes_copy, rs_writes_clear, rs_writes_stored, rs_writes_holds,
  *           rs_writes_visit_held.
- * Depends:  session.h, heap.h, newest.h.
+ * Depends:  session.h, heap.h, newest.h, body.h.
  * Threads:  the updating thread; the watcher's callback runs in any, under the GIL.
  * Invariants:
  *   B1  one watcher id, taken by open and given back by stop; no id left, or a dict that
@@ -25,16 +25,17 @@
 
 typedef struct {
     PyObject *dict;
-    PyTypeObject *type;   /* the class whose dict it is, or NULL */
-    int named_only;       /* only keys in `names` matter */
-    int compared;         /* no watcher tells: with the copy, which is made at once */
-    int own;              /* and what differs is the updating thread's work */
-    PyObject *copy;       /* contents before the first removal, or NULL */
-    PyObject *order;      /* list: the keys of an OrderedDict, else NULL */
-    Py_ssize_t copied_at; /* number of writes recorded before it */
-    int shared;           /* another thread has written since the copy */
-    int opaque;           /* a key was written that can't be looked up */
-    uint64_t print;       /* of the contents when recording stopped, where copied */
+    PyTypeObject *type;    /* the class whose dict it is, or NULL */
+    const PyObject *owner; /* the instance, or NULL: borrowed */
+    int named_only;        /* only keys in `names` matter */
+    int compared;          /* no watcher tells: with the copy, which is made at once */
+    int own;               /* and what differs is the updating thread's work */
+    PyObject *copy;        /* contents before the first removal, or NULL */
+    PyObject *order;       /* list: the keys of an OrderedDict, else NULL */
+    Py_ssize_t copied_at;  /* number of writes recorded before it */
+    int shared;            /* another thread has written since the copy */
+    int opaque;            /* a key was written that can't be looked up */
+    uint64_t print;        /* of the contents when recording stopped, where copied */
 } rs_watched_dict;
 
 typedef struct {
@@ -66,6 +67,9 @@ int rs_writes_open(rs_writes *w, rs_session *s, PyObject *names);
 
 /* 0 or -1. */
 int rs_writes_watch(rs_writes *w, PyObject *dict, PyTypeObject *type, int named_only);
+
+/* The dict, if it is watched, is that of this instance, which lives as long as `w`. */
+void rs_writes_belong(rs_writes *w, PyObject *dict, const PyObject *owner);
 
 /* The updating thread's own code is about to write into this dict, which is watched: where no
  * watcher tells, all that differs in the end is its work. */

@@ -175,3 +175,39 @@ def test_each_allocation(program):
         """
     )
     assert out == "['applied', 'as before'] True\n"
+
+
+def test_no_memory_to_note_one_more_function(program):
+    """The list of functions grows, and the next allocation fails."""
+    pytest.importorskip("_testcapi")
+    out = program(
+        """
+        import logging
+        import _testcapi
+        logging.disable(logging.CRITICAL)
+        m = live.module("m", "FS = [eval('lambda: 0') for _ in range(40)]\\nstart = print")
+
+        def attempt(first, n):
+            fix = (
+                f"import m\\nfor f in m.FS[:{first}]: f.__defaults__ = (1,)\\n"
+                f"m.start()\\nm.FS[{first}].__defaults__ = (2,)\\n"
+            )
+            m.start = lambda: _testcapi.set_nomemory(n, n + 1)
+            try:
+                resoul.hotfix(source=fix)
+            except (resoul.UpdateError, MemoryError):
+                return False
+            finally:
+                _testcapi.remove_mem_hooks()
+            resoul.undo()
+            return True
+
+        left, failed = 0, 0
+        for first in (0, 15, 16, 32):
+            for n in range(40):
+                failed += not attempt(first, n)
+                left += any(f.__defaults__ for f in m.FS)
+        print(left, failed > 20)
+        """
+    )
+    assert out == "0 True\n"
