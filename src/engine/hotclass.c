@@ -53,12 +53,18 @@ typedef struct {
     Py_ssize_t index;
 } def_search;
 
+/* 1, 0, -1. */
 static int
 is_def_of(PyObject *node, PyObject *code)
 {
-    return (rs_ast_is(node, "FunctionDef") || rs_ast_is(node, "AsyncFunctionDef")) &&
-           rs_same_text(rs_ast_get(node, "name"), RS_CODE(code)->co_name) &&
-           rs_ast_line(node) == RS_CODE(code)->co_firstlineno;
+    PyObject *name;
+    if (!rs_ast_is(node, "FunctionDef") && !rs_ast_is(node, "AsyncFunctionDef")) {
+        return 0;
+    }
+    name = rs_ast_get(node, "name");
+    return name == NULL ? -1
+                        : rs_same_text(name, RS_CODE(code)->co_name) &&
+                              rs_ast_line(node) == RS_CODE(code)->co_firstlineno;
 }
 
 /* Statements at module level, and in compound statements there. */
@@ -68,10 +74,11 @@ find_def(def_search *search, PyObject *list)
     static const char *const fields[] = {"body", "orelse", "finalbody", NULL};
     for (Py_ssize_t i = 0; search->list == NULL && i < PyList_GET_SIZE(list); i++) {
         PyObject *node = PyList_GET_ITEM(list, i);
-        if (is_def_of(node, search->code)) {
-            search->list = list;
+        int found = is_def_of(node, search->code);
+        if (found != 0) {
+            search->list = found > 0 ? list : NULL;
             search->index = i;
-            return 0;
+            return found < 0 ? -1 : 0;
         }
         if (!rs_ast_is(node, "If") && !rs_ast_is(node, "Try") &&
             !rs_ast_is(node, "With") && !rs_ast_is(node, "For") &&
@@ -300,10 +307,8 @@ look_for_use(PyObject *node, void *arg)
     int lambda = rs_ast_is(node, "Lambda") &&
                  rs_text_equals(RS_CODE(search->code)->co_name, "<lambda>") &&
                  rs_ast_line(node) == RS_CODE(search->code)->co_firstlineno;
-    if (lambda || is_def_of(node, search->code)) {
-        return rs_ast_walk(node, look_at_node, &search->use);
-    }
-    return 0;
+    int found = lambda ? 1 : is_def_of(node, search->code);
+    return found <= 0 ? found : rs_ast_walk(node, look_at_node, &search->use);
 }
 
 /* What is made in a function, or is a lambda, can't be put into a class. */

@@ -10,13 +10,14 @@ typedef struct {
     PyObject *ranges; /* list of (first line, last line) */
 } guard_search;
 
+/* 1, or 0: perhaps with an exception. */
 static int
 names_error(PyObject *node)
 {
     static const char *const caught[] = {"NameError", "Exception", "BaseException",
                                          NULL};
     PyObject *id;
-    if (node == NULL || node == Py_None) {
+    if (node == Py_None) {
         return 1; /* except: */
     }
     if (rs_ast_is(node, "Tuple")) {
@@ -52,7 +53,11 @@ find_guards(PyObject *node, void *arg)
         return -1;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(handlers); i++) {
-        guards |= names_error(rs_ast_get(PyList_GET_ITEM(handlers, i), "type"));
+        PyObject *type = rs_ast_get(PyList_GET_ITEM(handlers, i), "type");
+        guards |= type != NULL && names_error(type);
+        if (PyErr_Occurred()) {
+            return -1;
+        }
     }
     for (Py_ssize_t i = 0; guards && i < PyList_GET_SIZE(body); i++) {
         PyObject *statement = PyList_GET_ITEM(body, i);
@@ -64,7 +69,7 @@ find_guards(PyObject *node, void *arg)
             return -1;
         }
     }
-    return PyErr_Occurred() ? -1 : 0;
+    return 0;
 }
 
 static int

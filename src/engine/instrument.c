@@ -104,11 +104,16 @@ pair_codes(rs_instrumented *in, PyObject *probed, PyObject *clean)
     return 0;
 }
 
+/* 1, 0, -1. */
 static int
 is_future_import(PyObject *node)
 {
-    return rs_ast_is(node, "ImportFrom") &&
-           rs_text_equals(rs_ast_get(node, "module"), "__future__");
+    PyObject *module;
+    if (!rs_ast_is(node, "ImportFrom")) {
+        return 0;
+    }
+    module = rs_ast_get(node, "module");
+    return module == NULL ? -1 : rs_text_equals(module, "__future__");
 }
 
 /* def __hotfix_body__(): statements -- a list with that definition, and before it what has
@@ -123,11 +128,12 @@ as_function(PyObject *statements)
     for (Py_ssize_t i = 0;
          body != NULL && list != NULL && i < PyList_GET_SIZE(statements); i++) {
         PyObject *node = PyList_GET_ITEM(statements, i);
-        if (PyList_Append(is_future_import(node) ? list : body, node) < 0) {
+        int future = is_future_import(node);
+        if (future < 0 || PyList_Append(future ? list : body, node) < 0) {
             goto error;
         }
     }
-    if (body == NULL || list == NULL || PyErr_Occurred()) {
+    if (body == NULL || list == NULL) {
         goto error;
     }
     if (PyList_GET_SIZE(body) == 0) {

@@ -143,7 +143,7 @@ is_one_of(PyObject *name, const char *const *names)
             return 1;
         }
     }
-    return 0;
+    return name != NULL ? 0 : -1;
 }
 
 /* setattr(x, ...), vars(x), x.__setattr__(...), object.__setattr__(x, ...): attributes of x,
@@ -155,15 +155,20 @@ probe_setters(const place *p, PyObject *func, PyObject *args)
     static const char *const methods[] = {"__setattr__", "__delattr__", "__setstate__",
                                           NULL};
     int first = PyList_GET_SIZE(args) > 0 && may_live(PyList_GET_ITEM(args, 0));
-    if (rs_ast_is(func, "Name") && is_one_of(rs_ast_get(func, "id"), functions)) {
-        return first ? wrap_item(p, args, 0, RS_NOTE_WHOLE) : 0;
+    int named = 0;
+    if (rs_ast_is(func, "Name")) {
+        named = is_one_of(rs_ast_get(func, "id"), functions);
+        return named > 0 && first ? wrap_item(p, args, 0, RS_NOTE_WHOLE) : named;
     }
-    if (rs_ast_is(func, "Attribute") && is_one_of(rs_ast_get(func, "attr"), methods)) {
+    if (rs_ast_is(func, "Attribute")) {
+        named = is_one_of(rs_ast_get(func, "attr"), methods);
+    }
+    if (named > 0) {
         return first && wrap_item(p, args, 0, RS_NOTE_WHOLE) < 0
                    ? -1
                    : wrap_field(p, func, "value", RS_NOTE_WHOLE, NULL);
     }
-    return 0;
+    return named;
 }
 
 /* `x.method(...)`, `function(...)`: what is called, its object and its arguments. */

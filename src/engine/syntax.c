@@ -37,7 +37,7 @@ number_of(PyObject *node, const char *name)
     long line;
     PyObject *value = rs_ast_get(node, name);
     if (value == NULL || !PyLong_Check(value)) {
-        PyErr_Clear();
+        PyErr_Clear(); /* also of memory: a line that isn't known is 0 */
         return 0;
     }
     line = PyLong_AsLong(value);
@@ -47,17 +47,19 @@ number_of(PyObject *node, const char *name)
 int
 rs_ast_line(PyObject *node)
 {
-    int line = number_of(node, "lineno");
-    PyObject *decorators = NULL;
-    if (rs_ast_is(node, "FunctionDef") || rs_ast_is(node, "AsyncFunctionDef") ||
-        rs_ast_is(node, "ClassDef")) {
-        decorators = rs_ast_get(node, "decorator_list");
+    PyObject *decorators;
+    if (!rs_ast_is(node, "FunctionDef") && !rs_ast_is(node, "AsyncFunctionDef") &&
+        !rs_ast_is(node, "ClassDef")) {
+        return number_of(node, "lineno");
     }
-    if (decorators != NULL && PyList_Check(decorators) &&
-        PyList_GET_SIZE(decorators) > 0) {
-        line = number_of(PyList_GET_ITEM(decorators, 0), "lineno");
+    decorators = rs_ast_get(node, "decorator_list");
+    if (decorators == NULL || !PyList_Check(decorators)) {
+        PyErr_Clear(); /* as number_of() */
+        return number_of(node, "lineno");
     }
-    return line;
+    return number_of(PyList_GET_SIZE(decorators) > 0 ? PyList_GET_ITEM(decorators, 0)
+                                                     : node,
+                     "lineno");
 }
 
 int

@@ -20,7 +20,7 @@ PyObject *rs_ast_get(PyObject *node, const char *name);
 /* A list of nodes: borrowed. NULL with an exception. */
 PyObject *rs_ast_list(PyObject *node, const char *name);
 /* 1-based line of the node (of a definition: that of its first decorator), and its last
- * line; 0 if it has none. */
+ * line; 0 if it has none. Never an exception. */
 int rs_ast_line(PyObject *node);
 int rs_ast_last_line(PyObject *node);
 
