@@ -745,13 +745,22 @@ collect(rs_session *s)
     return result == 0 ? take_fields_back(s->hot) : -1;
 }
 
+/* X5: the update lock is held. Its exception stays as it is. */
+static int
+ask(rs_session *s)
+{
+    PyObject *answer = PyObject_CallNoArgs(s->hot->o.ask);
+    Py_XDECREF(answer);
+    return rs_lock_check_fork(s) < 0 || answer == NULL ? -1 : 0;
+}
+
 int
 rs_hot_prepare(rs_session *s)
 {
     struct rs_hot *hot = s->hot;
     int64_t start = rs_clock_ns();
     int result = -1;
-    if (rs_frames_exhume(s->st) < 0) {
+    if (ask(s) < 0 || rs_frames_exhume(s->st) < 0) {
         return -1;
     }
     if (rs_instrument(s, hot->o.text, hot->o.filename, hot->o.inside != Py_None,

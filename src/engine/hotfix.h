@@ -15,6 +15,7 @@
  *   X3  what the snippet itself refers to of old functions means the old code: a copy
  *       (hotcopies.c).
  *   X4  no code with probes lives on.
+ *   X5  what `ask` found out is so until the end: no other update comes in between.
  */
 #ifndef RS_HOTFIX_H
 #define RS_HOTFIX_H
@@ -32,6 +33,7 @@ typedef struct {
     PyObject *text;     /* str */
     PyObject *inside;   /* a loaded module, or None */
     PyObject *name;     /* str: of that module, or None */
+    PyObject *ask;      /* callable(): raises if it must not be applied to what lives */
     double timeout;     /* seconds; <= 0: none */
     int strict;
 } rs_hotfix_options;
@@ -56,7 +58,7 @@ typedef struct {
 } rs_hot_field;
 
 struct rs_hot {
-    rs_hotfix_options o; /* owned references, but update and allowed */
+    rs_hotfix_options o; /* owned references, but update, allowed and ask */
     rs_instrumented code;
     PyObject *ns; /* dict: the snippet's namespace, or that of `inside` */
     rs_hot_write *writes;

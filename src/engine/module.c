@@ -106,26 +106,28 @@ engine_prepare(PyObject *engine, PyObject *args, PyObject *kwargs)
 
 PyDoc_STRVAR(
     hotfix_doc,
-    "hotfix(text, *, update, allowed, label, digest, filename, inside, name, timeout,\n"
-    "       strict)\n"
+    "hotfix(text, *, update, allowed, label, digest, filename, inside, name, ask,\n"
+    "       timeout, strict)\n"
     "--\n\n"
     "Run a snippet in the live process, as one transaction.\n\n"
     "text: its source. label, digest: what it is called, and the hash of the source.\n"
     "filename: what tracebacks call it. inside, name: a loaded module whose names it\n"
-    "reads, and its name, or None. The rest as for reload().\n"
-    "Raises UpdateError, PrepareError, RefusedError.");
+    "reads, and its name, or None. ask: callable() that raises if the snippet must "
+    "not\n"
+    "be applied to what lives. The rest as for reload().\n"
+    "Raises UpdateError, PrepareError, RefusedError, and what ask() raises.");
 
 static PyObject *
 engine_hotfix(PyObject *engine, PyObject *args, PyObject *kwargs)
 {
-    static const char *const keywords[] = {"text",    "update",   "allowed", "label",
-                                           "digest",  "filename", "inside",  "name",
-                                           "timeout", "strict",   NULL};
+    static const char *const keywords[] = {"text",   "update",   "allowed", "label",
+                                           "digest", "filename", "inside",  "name",
+                                           "ask",    "timeout",  "strict",  NULL};
     rs_hotfix_options o = {0};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U$OOUUUOOdp:hotfix",
-                                     (char **)(uintptr_t)keywords, &o.text, &o.update,
-                                     &o.allowed, &o.label, &o.digest, &o.filename,
-                                     &o.inside, &o.name, &o.timeout, &o.strict)) {
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "U$OOUUUOOOdp:hotfix", (char **)(uintptr_t)keywords, &o.text,
+            &o.update, &o.allowed, &o.label, &o.digest, &o.filename, &o.inside, &o.name,
+            &o.ask, &o.timeout, &o.strict)) {
         return NULL;
     }
     if (o.inside != Py_None && !PyModule_Check(o.inside)) {

@@ -149,6 +149,7 @@ def hotfix(
     filename: str,
     inside: ModuleType | None,
     name: str | None,
+    ask: Callable[[], object],
     timeout: float,
     strict: bool,
 ) -> None: ...

@@ -16,7 +16,6 @@ from typing import Final
 
 from resoul import _engine, _hash, _syntax
 from resoul._policy import namespace_of
-from resoul._update import Update
 
 _LINE: Final = re.compile(r"#\s*resoul:\s*(.*?)\s*$")
 _REPLACES: Final = re.compile(r"replaces\s+([\w.]+)@([0-9a-fA-F]{4,64})$")
@@ -38,13 +37,22 @@ class _Header:
     line: int
 
 
-def obey(text: str, filename: str, update: Update) -> bool:
-    """Is the hotfix superseded? Then `update` says so, and it has nothing to change.
+class SupersededError(Exception):
+    """What lives contains the hotfix already. `notices` say so of each header."""
+
+    def __init__(self, notices: list[_engine.Notice]) -> None:
+        super().__init__()
+        self.notices = notices
+
+
+def obey(text: str, filename: str) -> None:
+    """Return if a hotfix may be applied to what lives.
 
     text, filename  its source, and what it is called there
 
-    Raises RefusedError for a hotfix whose headers name other versions than those that
-    live (RSL721), or that say something that can't be understood or found (RSL722).
+    Raises SupersededError, and RefusedError for a hotfix whose headers name other
+    versions than those that live (RSL721), or that say something that can't be understood
+    or found (RSL722).
     """
     reasons: list[_engine.Reason] = []
     verdicts: list[tuple[_Header, _Verdict]] = []
@@ -71,11 +79,8 @@ def obey(text: str, filename: str, update: Update) -> bool:
             reasons.append(_reason("RSL721", header.name, filename, line, found, todo))
     if reasons:
         raise _refusal(reasons)
-    if not verdicts or any(verdict is _Verdict.BASE for _, verdict in verdicts):
-        return False
-    update.state = "superseded"
-    update.warnings += [_notice(header, filename) for header, _ in verdicts]
-    return True
+    if verdicts and all(verdict is _Verdict.CONTAINED for _, verdict in verdicts):
+        raise SupersededError([_notice(header, filename) for header, _ in verdicts])
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

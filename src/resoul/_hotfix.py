@@ -92,19 +92,15 @@ def hotfix(
     options = _options(strict, timeout)
     with _probation.reserved(probation, max_errors) as watch:
         sys.audit("resoul.hotfix", fix.name, fix.digest)
-        update = Update("hotfix")
-        if fix.is_superseded(update):
-            return update
+        update, trial = Update("hotfix"), Update("hotfix")
         if rehearse:
-            trial = Update("hotfix")
             with fix.logged(trial, "rehearsal of"):
                 fix.rehearse(trial, options)
         with fix.logged(update, "hotfix"):
             fix.apply(update, options)
             _ledger.note(update)
-        if rehearse:
-            update.warnings += [n for n in trial.warnings if n.code == "RSL621"]
-        if watch is not None:
+        update.warnings += [n for n in trial.warnings if n.code == "RSL621"]
+        if watch is not None and update.state == "committed":
             watch.start(update, fix.filename)
     return update
 
@@ -119,8 +115,6 @@ def check_hotfix(
     fix = Snippet.of(path, source=None, name=None, inside=None)
     sys.audit("resoul.check", (fix.name,))
     update = Update("hotfix")
-    if fix.is_superseded(update):
-        return update
     with fix.logged(update, "rehearsal of"):
         fix.rehearse(update, _options(strict, timeout))
     return update
@@ -173,20 +167,13 @@ class Snippet:
         filename = _show(text, called, digest)
         return cls(text, called, digest, filename, module, module_name)
 
-    def is_superseded(self, update: Update) -> bool:
-        """By its headers. Raises RefusedError if they name another base."""
-        try:
-            superseded = _headers.obey(self.text, self.filename, update)
-        except _engine.UpdateError as error:
-            _log.warning("hotfix %s was not made: %s", self.name, str(error))
-            raise
-        if superseded:
-            _log.info("hotfix %s is superseded", self.name)
-        return superseded
-
     def apply(self, update: Update, options: _config.Options) -> None:
-        """Run it here."""
-        self._run(update, options)
+        """Run it here, unless what lives contains it already: `update.state` tells."""
+        try:
+            self._run(update, options)
+        except _headers.SupersededError as superseded:
+            update.state = "superseded"
+            update.warnings = superseded.notices
 
     def rehearse(self, update: Update, options: _config.Options) -> None:
         """Run it in a child process. `update` gets the report."""
@@ -201,7 +188,7 @@ class Snippet:
         """Run it in the child, and tell what it does outside of the process."""
         outside = Outside()
         try:
-            self._run(update, options)
+            self.apply(update, options)
         except _engine.UpdateError as error:
             for what in outside.seen():
                 error.add_note(f"not taken back: {what}")
@@ -220,6 +207,7 @@ class Snippet:
                 filename=self.filename,
                 inside=self.inside,
                 name=self.module,
+                ask=lambda: _headers.obey(self.text, self.filename),
                 timeout=options.timeout,
                 strict=options.strict,
             )
@@ -238,6 +226,9 @@ class Snippet:
             _log.warning("%s %s was not made: %s", what, self.name, str(error))
             warn(update.warnings)
             raise
+        if update.state == "superseded":
+            _log.info("%s %s is superseded", what, self.name)
+            return
         _log.info("%s; %s", headline(update), times(update))
         warn(update.warnings)
 

@@ -170,7 +170,8 @@ def rehearse_it(
     _fill(update, report["update"])
     if report["error"]:
         _raise(report["error"])
-    update.state = "rehearsed"
+    if update.state == "committed":
+        update.state = "rehearsed"
 
 
 def _report(
