@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
-from typing import Final
+from typing import Final, Self
 
 from resoul import _engine, _hash, _syntax
 from resoul._policy import namespace_of
+from resoul._reload import refusal
 
 _LINE: Final = re.compile(r"#\s*resoul:\s*(.*?)\s*$")
 _REPLACES: Final = re.compile(r"replaces\s+([\w.]+)@([0-9a-fA-F]{4,64})$")
@@ -54,14 +55,18 @@ def obey(text: str, filename: str) -> None:
     versions than those that live (RSL721), or that say something that can't be understood
     or found (RSL722).
     """
+    lines = list(_lines(text))
+    if not lines:
+        return
+    made = _Made.of(text)
     reasons: list[_engine.Reason] = []
     verdicts: list[tuple[_Header, _Verdict]] = []
-    for line, said in _lines(text):
+    for line, said in lines:
         try:
             header = _parsed(said, line)
             obj = _found(header.name)
             live = _hash.source_hash(obj)
-            verdict = _judged(header, live, obj, text)
+            verdict = _judged(header, live, obj, made)
         except (ValueError, TypeError, _engine.UpdateError) as error:
             todo = (
                 "Write `# resoul: replaces MODULE.NAME@HASH`, with four digits or more."
@@ -78,8 +83,8 @@ def obey(text: str, filename: str) -> None:
             )
             reasons.append(_reason("RSL721", header.name, filename, line, found, todo))
     if reasons:
-        raise _refusal(reasons)
-    if verdicts and all(verdict is _Verdict.CONTAINED for _, verdict in verdicts):
+        raise refusal(reasons)
+    if all(verdict is _Verdict.CONTAINED for _, verdict in verdicts):
         raise SupersededError([_notice(header, filename) for header, _ in verdicts])
 
 
@@ -124,38 +129,53 @@ def _module_of(name: str) -> tuple[ModuleType, list[str]]:
         if isinstance(module, ModuleType):
             return module, parts[n:]
     for n in range(len(parts) - 1, 0, -1):
+        module_name = ".".join(parts[:n])
         try:
-            return importlib.import_module(".".join(parts[:n])), parts[n:]
-        except ModuleNotFoundError:
-            continue
-        except ImportError as error:
-            raise ValueError(
-                f"{'.'.join(parts[:n])} can't be imported: {error}"
-            ) from error
+            return importlib.import_module(module_name), parts[n:]
+        except (Exception, SystemExit) as error:
+            if not _is_missing(module_name, error):
+                said = f"{type(error).__name__}: {error}"
+                raise ValueError(f"{module_name} can't be imported: {said}") from error
     raise ValueError(f"there is no module {parts[0]}")
 
 
-def _judged(header: _Header, live: str, obj: object, text: str) -> _Verdict:
-    if _is_contained(obj, text):
+def _is_missing(name: str, error: BaseException) -> bool:
+    """Itself, or a package that it would be in; and not something that it imports."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    return missing is not None and f"{name}.".startswith(f"{missing}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Hashes of the definitions in a fix. A function that the fix gives to `staticmethod()`
+    and the like has no decorators there, so that those that live don't count: `bare`."""
+
+    whole: frozenset[str]
+    bare: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return cls(frozenset(), frozenset())  # running it tells
+        nodes = [node for _, node in _syntax.definitions(tree)]
+        bare = [
+            node
+            for node in nodes
+            if not isinstance(node, ast.Lambda) and not node.decorator_list
+        ]
+        return cls(
+            frozenset(map(_syntax.digest, nodes)), frozenset(map(_syntax.digest, bare))
+        )
+
+
+def _judged(header: _Header, live: str, obj: object, made: _Made) -> _Verdict:
+    if any(
+        own in made.whole or plain in made.bare for own, plain in _hash.own_hashes(obj)
+    ):
         return _Verdict.CONTAINED
     return _Verdict.BASE if live.startswith(header.digest) else _Verdict.OTHER
-
-
-def _is_contained(obj: object, text: str) -> bool:
-    """Does the fix define what lives? A function that the fix gives to `staticmethod()` and
-    the like has no decorators there, so that those that live don't count."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return False  # running it tells
-    nodes = [node for _, node in _syntax.definitions(tree)]
-    whole = {_syntax.digest(node) for node in nodes}
-    bare = {
-        _syntax.digest(node)
-        for node in nodes
-        if not isinstance(node, ast.Lambda) and not node.decorator_list
-    }
-    return any(own in whole or plain in bare for own, plain in _hash.own_hashes(obj))
 
 
 # ---- answers ----
@@ -181,14 +201,3 @@ def _split(name: str) -> tuple[str, str]:
         if ".".join(parts[:n]) in sys.modules:
             return ".".join(parts[:n]), ".".join(parts[n:])
     return "", name
-
-
-def _refusal(reasons: list[_engine.Reason]) -> _engine.RefusedError:
-    lines = [
-        f"{reason.code} {'.'.join(part for part in reason[1:3] if part)} "
-        f"({reason.filename}:{reason.lineno}): {reason.found}. {reason.todo}"
-        for reason in reasons
-    ]
-    error = _engine.RefusedError("\n".join(lines))
-    error.reasons = reasons
-    return error

@@ -115,7 +115,7 @@ class Request:
         if modules is None:
             asked, gone = _changed(options.allowed)
             if gone and options.strict:
-                raise _refusal(gone)
+                raise strictly(gone)
         else:
             asked = _modules(modules)
         names = tuple(_name(module) for module in asked)
@@ -178,13 +178,22 @@ def _changed(allowed: Policy) -> tuple[list[str | ModuleType], list[_engine.Noti
     return [*changed], notices
 
 
-def _refusal(notices: Iterable[_engine.Notice]) -> _engine.RefusedError:
+def refusal(reasons: list[_engine.Reason]) -> _engine.RefusedError:
+    """The error that lists what only the face knows of, as those of the engine do."""
+    error = _engine.RefusedError(
+        "\n".join(
+            f"{notice_text(_engine.Notice(reason[:6]))}. {reason.todo}"
+            for reason in reasons
+        )
+    )
+    error.reasons = reasons
+    return error
+
+
+def strictly(notices: Iterable[_engine.Notice]) -> _engine.RefusedError:
     """What strict=True makes of warnings that the engine does not know of."""
     todo = "Without strict=True that is a warning."
-    lines = [f"{notice_text(notice)}. {todo}" for notice in notices]
-    error = _engine.RefusedError("\n".join(lines))
-    error.reasons = [_engine.Reason((*notice, todo)) for notice in notices]
-    return error
+    return refusal([_engine.Reason((*notice, todo)) for notice in notices])
 
 
 def warn(notices: Iterable[_engine.Notice]) -> None:

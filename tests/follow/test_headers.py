@@ -1,6 +1,7 @@
 """`# resoul: replaces NAME@HASH`: fixes that are bound to what they were written against."""
 
 import re
+import sys
 
 import pytest
 from livefolder import codes, reasons, text
@@ -196,3 +197,66 @@ def test_rehearsals_and_checks_obey(player, tmp_path):
     with pytest.raises(resoul.RefusedError):
         resoul.hotfix(path, rehearse=True)
     assert player.Player().fire() == 1
+
+
+def test_no_other_update_comes_in_between(player, live):
+    """What is imported to find out is imported while this hotfix has the update lock."""
+    live.write(
+        "late",
+        """
+        import resoul
+        try:
+            resoul.hotfix(source="import player\\nplayer.heal = len")
+        except resoul.UpdateError as error:
+            SAID = str(error)
+        def f(): return 1
+        """,
+    )
+    with pytest.raises(resoul.RefusedError):
+        fix("# resoul: replaces late.f@0000")
+    assert "in this thread" in live.load("late").SAID
+    assert player.heal() == 1
+
+
+def test_a_check_imports_nothing_here(player, live, tmp_path):
+    live.write("late", "def f(): return 1\n")
+    path = tmp_path / "fix.py"
+    path.write_text("# resoul: replaces late.f@0000\n")
+    with pytest.raises(resoul.RefusedError, match="RSL721"):
+        resoul.check(hotfix=path)
+    assert "late" not in sys.modules
+
+
+def test_a_check_says_that_it_is_superseded(player, tmp_path):
+    path = tmp_path / "fix.py"
+    old = header("player.Player.fire", player.Player.fire)
+    path.write_text(text(FIX).replace("{header}", old))
+    assert resoul.check(hotfix=path).state == "rehearsed"
+    resoul.hotfix(path)
+    update = resoul.check(hotfix=path)
+    assert (update.state, [n.code for n in update.warnings]) == (
+        "superseded",
+        ["RSL724"],
+    )
+    assert resoul.hotfix(path, rehearse=True, probation=60).state == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("1 / 0", "late can't be imported: ZeroDivisionError"),
+        ("import no_such_module", "late can't be imported: .*no_such_module"),
+        ("raise SystemExit(3)", "late can't be imported: SystemExit: 3"),
+    ],
+)
+def test_a_module_that_can_not_be_imported(live, body, words):
+    live.write("late", body + "\ndef f(): return 1\n")
+    with pytest.raises(resoul.RefusedError, match=words) as refused:
+        fix("# resoul: replaces late.f@0000")
+    assert codes(refused.value) == {"RSL722"}
+
+
+def test_sources_that_are_too_deep(player):
+    source = "{header}\nX = " + "-" * 100_000 + "1\n"
+    with pytest.raises(resoul.PrepareError):
+        fix(header("player.heal", player.heal), source=source)
