@@ -127,7 +127,9 @@ class Follower:
         self._files: dict[str, _File] = {}
         self._trouble = ""
         self._first = True
-        self._lock = threading.Lock()
+        # Fixes run under it, and may ask for the status or stop all this.
+        self._lock = threading.RLock()
+        self._looking = False
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self.poll()
@@ -171,20 +173,32 @@ class Follower:
             ]
 
     def poll(self) -> list[FileStatus]:
-        """Look at the folder now, in this thread, and return the status."""
+        """Look at the folder now, in this thread, and return the status.
+
+        Raises UpdateError where a fix in the folder calls it.
+        """
         with self._lock:
+            if self._looking:
+                raise _engine.UpdateError("poll() was called by a fix that it applies")
+            self._looking = True
             try:
-                with self._opened() as folder:
-                    self._look(folder)
-            except OSError as error:
-                self._tell_trouble(f"{error.strerror}; nothing is applied or undone")
-            except _NotNow as unsafe:
-                self._tell_trouble(f"{unsafe}; nothing is applied or undone")
-            else:
-                self._trouble = ""
-                self._first = False
+                self._look_once()
+            finally:
+                self._looking = False
             self._tell()
         return self.status()
+
+    def _look_once(self) -> None:
+        try:
+            with self._opened() as folder:
+                self._look(folder)
+        except OSError as error:
+            self._tell_trouble(f"{error.strerror}; nothing is applied or undone")
+        except _NotNow as unsafe:
+            self._tell_trouble(f"{unsafe}; nothing is applied or undone")
+        else:
+            self._trouble = ""
+            self._first = False
 
     # ---- one look ----
 
@@ -228,7 +242,8 @@ class Follower:
             file.say(*reason.args)
             return
         except OSError as error:
-            file.say("failed", f"it can't be read: {error.strerror}")
+            state = _kept(file, "failed")
+            file.say(state, f"it can't be read: {error.strerror}")
             return
         if data is None:
             return
@@ -298,8 +313,11 @@ class Follower:
         try:
             text = importlib.util.decode_source(file.data)
             update = _hotfix.hotfix(source=text, name=name)
-        except (_engine.UpdateError, SyntaxError, UnicodeError, ValueError) as error:
+        except _engine.UpdateError as error:
             file.say("failed", str(error))
+            return
+        except Exception as error:  # the others follow, whatever it is
+            file.say("failed", f"{type(error).__name__}: {error}")
             return
         if update.state == "superseded":
             file.say("superseded", update.warnings[0].message)

@@ -529,3 +529,62 @@ def test_rsync(m, folder, tmp_path):
     (source / "10.py").unlink()
     sync()
     assert (m.f(), follower.status()) == (0, [])
+
+
+def test_one_whose_header_can_not_be_told_is_left_out(m, live, folder):
+    live.write("late", "1 / 0\n")
+    folder.put("10.py", "# resoul: replaces late.f@0000\n")
+    folder.fix("20.py")
+    follower = follow(folder)
+    assert states(follower) == {"10.py": "failed", "20.py": "applied"}
+    assert "ZeroDivisionError" in rows(follower)["10.py"].reason
+    assert m.f() == 1
+
+
+def test_whatever_is_raised_the_others_follow(m, folder, monkeypatch):
+    real = resoul._hotfix.hotfix
+
+    def hotfix(*, source, name):
+        if name == "10":
+            raise RuntimeError("can't start new thread")
+        return real(source=source, name=name)
+
+    monkeypatch.setattr(resoul._hotfix, "hotfix", hotfix)
+    folder.fix("10.py")
+    folder.fix("20.py", "g")
+    follower = follow(folder)
+    assert states(follower) == {"10.py": "failed", "20.py": "applied"}
+    assert rows(follower)["10.py"].reason == "RuntimeError: can't start new thread"
+
+
+def test_a_fix_may_ask_and_stop_the_follower(m, folder):
+    follower = m.follower = follow(folder)
+    folder.fix(
+        "10.py", extra="m.seen = m.follower.status()[0].state\nm.follower.stop()\n"
+    )
+    folder.fix("20.py", extra="m.follower.poll()\n")
+    polls(follower)
+    assert (m.seen, m.f()) == ("waiting", 1)
+    row = rows(follower)["20.py"]
+    assert row.state == "failed"
+    assert "called by a fix" in row.reason
+
+
+def test_an_applied_one_that_can_not_be_read_is_applied(m, folder, monkeypatch):
+    folder.fix("10.py")
+    follower = follow(folder)
+
+    def no_more(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    folder.fix("10.py", value=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(follower), "_taken", no_more)
+        follower.poll()
+    row = rows(follower)["10.py"]
+    assert (row.state, row.reason) == (
+        "applied",
+        "it can't be read: Too many open files",
+    )
+    polls(follower)
+    assert m.f() == 2
