@@ -20,7 +20,7 @@ from resoul._options import UNSET, Configured
 from resoul._outside import Outside
 from resoul._policy import namespace_of
 from resoul._rehearse import rehearse_it
-from resoul._reload import warn
+from resoul._reload import strictly, warn
 from resoul._update import Update, headline, times
 
 _log = logging.getLogger("resoul")
@@ -193,7 +193,10 @@ class Snippet:
             for what in outside.seen():
                 error.add_note(f"not taken back: {what}")
             raise
-        update.warnings += outside.notices(self.name, self.filename)
+        notices = outside.notices(self.name, self.filename)
+        if notices and options.strict:
+            raise strictly(notices)
+        update.warnings += notices
 
     def _run(self, update: Update, options: _config.Options) -> None:
         before = _Resources.now()

@@ -5,7 +5,7 @@ import sys
 import threading
 
 import pytest
-from livefolder import actions
+from livefolder import actions, codes
 
 import resoul
 
@@ -77,6 +77,20 @@ def test_what_it_does_outside_is_told(player, fix, tmp_path):
     with pytest.raises(resoul.PrepareError) as error:
         fix(writes + "1 / 0\n", rehearse=True)
     assert any(str(target) in note for note in error.value.__notes__)
+
+
+def test_strict_refuses_what_is_done_outside(player, fix, tmp_path):
+    path = tmp_path / "fix.py"
+    path.write_text(
+        f"import player\nplayer.DAMAGE = 3\nopen({str(tmp_path / 'x')!r}, 'w').close()\n"
+    )
+    with pytest.raises(resoul.RefusedError) as refused:
+        resoul.hotfix(path, rehearse=True, strict=True)
+    assert codes(refused.value) == {"RSL621"}
+    assert "Without strict=True" in str(refused.value)
+    with pytest.raises(resoul.RefusedError):
+        resoul.check(hotfix=path, strict=True)
+    assert player.DAMAGE == 10
 
 
 def test_threads_and_files_that_are_left_are_named(player, fix, tmp_path):
