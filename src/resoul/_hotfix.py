@@ -117,6 +117,7 @@ def check_hotfix(
     update = Update("hotfix")
     with fix.logged(update, "rehearsal of"):
         fix.rehearse(update, _options(strict, timeout))
+    fix.forget_later()
     return update
 
 
@@ -134,6 +135,7 @@ class Snippet:
     name      what it is called
     digest    SHA-256 of its text, hexadecimal
     filename  what tracebacks call it: "<hotfix NAME@HASH>"
+    is_new    nothing that was applied is called that
     inside    the module whose names it reads, and that module's name
     """
 
@@ -141,6 +143,7 @@ class Snippet:
     name: str
     digest: str
     filename: str
+    is_new: bool
     inside: ModuleType | None
     module: str | None
 
@@ -164,8 +167,8 @@ class Snippet:
         called = _name(name, called)
         module, module_name = _inside(inside)
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        filename = _show(text, called, digest)
-        return cls(text, called, digest, filename, module, module_name)
+        filename, is_new = _show(text, called, digest)
+        return cls(text, called, digest, filename, is_new, module, module_name)
 
     def apply(self, update: Update, options: _config.Options) -> None:
         """Run it here, unless what lives contains it already: `update.state` tells."""
@@ -215,10 +218,14 @@ class Snippet:
                 strict=options.strict,
             )
         except _engine.UpdateError as error:
-            _forget_later(self.filename)
             for left in before.left():
                 error.add_note(f"not taken back: {left}")
             raise
+
+    def forget_later(self) -> None:
+        """Its source is shown for a while: it was not applied."""
+        if self.is_new:
+            _forget_later(self.filename)
 
     @contextlib.contextmanager
     def logged(self, update: Update, what: str) -> Iterator[None]:
@@ -226,10 +233,12 @@ class Snippet:
         try:
             yield
         except _engine.UpdateError as error:
+            self.forget_later()
             _log.warning("%s %s was not made: %s", what, self.name, str(error))
             warn(update.warnings)
             raise
         if update.state == "superseded":
+            self.forget_later()
             _log.info("%s %s is superseded", what, self.name)
             return
         _log.info("%s; %s", headline(update), times(update))
@@ -273,32 +282,34 @@ def _inside(inside: str | ModuleType | None) -> tuple[ModuleType | None, str | N
     return module, inside
 
 
-def _show(text: str, name: str, digest: str) -> str:
-    """Make tracebacks show the source. Returns what they call it."""
+def _show(text: str, name: str, digest: str) -> tuple[str, bool]:
+    """Make tracebacks show the source. Returns what they call it, and if that is new."""
     lines = text.splitlines(keepends=True)
     for digits in range(_SHORT, len(digest) + 1):
         filename = f"<hotfix {name}@{digest[:digits]}>"
         known = linecache.cache.get(filename)
         if known is None or known[2:3] == (lines,):
             break
+    is_new = known is None
     with contextlib.suppress(ValueError):
-        _failed.remove(filename)  # it may succeed this time
+        _unused.remove(filename)  # it may be applied this time
+        is_new = True
     # without a time stamp, so that checkcache() leaves it alone
     linecache.cache[filename] = (len(text), None, lines, filename)
-    return filename
+    return filename, is_new
 
 
-# Files of fixes that failed, whose tracebacks somebody may still print.
-_failed: collections.deque[str] = collections.deque()
+# Files of fixes that were not applied, whose tracebacks somebody may still print.
+_unused: collections.deque[str] = collections.deque()
 _KEPT: Final = 20
 
 
 def _forget_later(filename: str) -> None:
-    """The source of a fix that failed is shown for a while."""
-    if filename not in _failed:
-        _failed.append(filename)
-    while len(_failed) > _KEPT:
-        linecache.cache.pop(_failed.popleft(), None)
+    """The source of a fix that was not applied is shown for a while."""
+    if filename not in _unused:
+        _unused.append(filename)
+    while len(_unused) > _KEPT:
+        linecache.cache.pop(_unused.popleft(), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,3 +59,41 @@ def test_no_growth(player, kind, undone, caplog):
     kept = more_texts - texts
     assert kept <= (ROUNDS if error is None else 0)
     assert more_objects - objects - 2 * kept < 50
+
+
+def sources():
+    return {name for name in linecache.cache if name.startswith("<hotfix ")}
+
+
+def test_the_source_of_what_lives_is_kept(player, fix):
+    """Though the same fix fails later, and many others do."""
+    source = "import player\nplayer.NAMES.remove('a')\nplayer.heal = lambda n: n\n"
+    fix(source)
+    filename = player.heal.__code__.co_filename
+    for number in range(30):
+        with pytest.raises(resoul.PrepareError):
+            fix(source if number < 3 else f"{number} / 0\n")
+    assert filename in sources()
+
+
+@pytest.mark.parametrize("way", ["check", "header", "rehearsal"])
+def test_the_source_of_what_was_not_applied_is_not(player, tmp_path, way):
+    path = tmp_path / "fix.py"
+    before = None
+    for number in range(50):
+        path.write_text(
+            f"# resoul: replaces player.heal@0000\n{number}\n"
+            if way == "header"
+            else f"import player\nplayer.DAMAGE = {number}\n{number} / {number % 2}\n"
+        )
+        try:
+            if way == "check":
+                resoul.check(hotfix=path)
+            else:
+                resoul.hotfix(path, rehearse=number % 2 == 0)
+        except resoul.UpdateError:
+            pass
+        if number == 24:
+            before = len(sources())
+    applied = 12 if way == "rehearsal" else 0
+    assert len(sources()) <= before + applied + 1
