@@ -37,6 +37,9 @@ stack_depth(void)
         PyErr_Clear();
         return PY_SSIZE_T_MAX;
     }
+    if (PyErr_Occurred()) { /* no memory for a frame object */
+        PyErr_WriteUnraisable(Py_None);
+    }
     return n;
 }
 
@@ -84,7 +87,8 @@ is_error(PyObject *exception)
 
 /* ---- the callback ---- */
 
-/* The exception that unwinds stays as it is, whatever happens here. */
+/* The exception that unwinds stays as it is, whatever happens here. What could not be begun is
+ * tried again with the next one. */
 static void
 end(probation *self, PyObject *exception)
 {
@@ -92,6 +96,7 @@ end(probation *self, PyObject *exception)
     self->is_over = 1;
     done = PyObject_CallOneArg(self->over, exception);
     if (done == NULL) {
+        self->is_over = 0;
         PyErr_WriteUnraisable(self->over);
     }
     Py_XDECREF(done);

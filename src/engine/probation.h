@@ -7,7 +7,7 @@
  *   Q1  an exception that leaves several of the functions on its way counts once; none is
  *       kept alive.
  *   Q2  StopIteration, StopAsyncIteration and what is no Exception don't count.
- *   Q3  `over` is called once at most, and then nothing is counted any more.
+ *   Q3  `over` is called until it returns, and then nothing is counted any more.
  */
 #ifndef RS_PROBATION_H
 #define RS_PROBATION_H

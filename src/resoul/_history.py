@@ -66,8 +66,9 @@ def undo_of(update: Update, *, only: str | None, conflicts: str) -> Update:
         raise
     left = any(notice.code == "RSL701" for notice in undone.warnings)
     _ledger.note_undo(update, undone, partly=left or only is not None)
-    if update._probation is not None:
-        update._probation.cancel("undone")
+    probation = update._probation  # it may end at any time
+    if probation is not None:
+        probation.cancel("undone")
     _log.info("%s; %s", headline(undone), times(undone))
     warn(undone.warnings)
     return undone

@@ -62,9 +62,9 @@ class Probation:
         )
         update.probation = "running"
         update._probation = self
+        _running.add(self)
         self._watch(self._tool)
         self._wait()
-        _running.add(self)
 
     def cancel(self, outcome: str) -> None:
         """Somebody has undone the update, for instance."""
@@ -80,10 +80,21 @@ class Probation:
             _monitoring.set_events(tool, _UNWIND)
 
     def _wait(self) -> None:
-        self._timer = threading.Timer(self._seconds, self._end, ("passed",))
-        self._timer.name = _NAME
-        self._timer.daemon = True
-        self._timer.start()
+        timer = threading.Timer(self._seconds, self._end, ("passed",))
+        timer.name = _NAME
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError as error:  # the fix is applied: exceptions are counted
+            said = (
+                "the probation of %s ends with the first exception after its time: %s"
+            )
+            _log.warning(said, self._update.id if self._update else None, error)
+            return
+        with self._lock:
+            self._timer = timer if self._tool is not None else None
+        if self._timer is None:  # it has failed already
+            timer.cancel()
 
     def _end(self, outcome: str) -> bool:
         """True if it was running until now."""
@@ -102,8 +113,9 @@ class Probation:
         if tool is None:
             return False
         _running.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
         if self._update is not None:
             if _LOCAL:
                 for code in self._codes:

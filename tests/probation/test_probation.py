@@ -392,3 +392,41 @@ def test_no_exception_is_kept_alive(m):
     gc.collect()
     assert ref() is None
     update.undo()
+
+
+def no_threads(monkeypatch, times):
+    """The next threads of probations can't be started."""
+    real = threading.Thread.start
+    left = [times]
+
+    def start(self):
+        if self.name.startswith("resoul") and left[0] > 0:
+            left[0] -= 1
+            raise RuntimeError("can't start new thread")
+        real(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+def test_the_fix_stands_though_no_thread_waits_for_its_end(m, monkeypatch):
+    before = tools()
+    no_threads(monkeypatch, 1)
+    update = fix(probation=0.05)
+    assert (m.fire(0), update.probation) == ("new", "running")
+    time.sleep(0.1)
+    fail(m.fire, 1)
+    wait_until(lambda: update.probation == "passed")
+    assert tools() == before
+    update.undo()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_undo_that_no_thread_makes_is_tried_again(m, monkeypatch):
+    update = fix(max_errors=2)
+    no_threads(monkeypatch, 2)
+    for _ in range(3):
+        assert update.state == "committed"
+        fail(m.fire, 1)
+    fail(m.fire, 1) if update.probation == "running" else None
+    wait_until(lambda: update.state == "undone")
+    assert m.fire(0) == "old"
