@@ -70,3 +70,17 @@ def test_too_many_to_be_kept(live, m):
     assert "RSL725" in {notice.code for notice in update.warnings}
     update.undo()
     assert (made[0].hp, made[0].f()) == (6, 1)
+
+
+def test_no_undo_calls_the_hook(live, m):
+    m.CALLS = []
+    one = m.K()
+    update = migrate(live, "self.armour = 1; CALLS.append(update.kind)")
+    undo = update.undo()
+    born = m.K()
+    undo.undo()
+    assert m.CALLS == ["reload"]
+    assert (one.armour, hasattr(born, "armour")) == (1, False)
+    for instance in resoul.instances(m.K):  # what the docs say to do
+        instance.__migrate_instance__(update)
+    assert (born.armour, born.f()) == (1, 2)

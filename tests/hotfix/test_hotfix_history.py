@@ -1,0 +1,103 @@
+"""Hotfixes in the history: what it says of them, and what an undo makes of them."""
+
+import datetime
+import gc
+import hashlib
+import weakref
+
+import pytest
+from livefolder import actions
+
+import resoul
+
+SOURCE = """
+    import player
+
+    def heal(n):
+        return ("new heal", n)
+
+    player.heal = heal
+    player.DAMAGE = 20
+    player.TABLE["gun"]["damage"] = 7
+"""
+
+PROGRAM = """
+m = live.module("m", "X = 1\\ndef f(): return 1\\n")
+print(resoul.hotfix(source="import m\\ndef f(): return 2\\nm.f = f\\n", name="fix_1042").id)
+print(live.update("m", "X = 1\\ndef f(): return 3\\n").id)
+print(resoul.undo().id)
+print([update.hash for update in resoul.history()])
+"""
+
+
+def test_ids_are_equal_in_every_process(program):
+    first = program(PROGRAM, flags=["-R"])
+    assert first == program("padding = [object() for _ in range(999)]\n" + PROGRAM)
+    fix, reload = first.split()[:2]
+    assert fix.partition("@")[0] == "fix_1042"
+    assert reload.partition("@")[0] == "m"
+    source = b"import m\ndef f(): return 2\nm.f = f\n"
+    assert hashlib.sha256(source).hexdigest()[:4] == fix.partition("@")[2]
+
+
+def test_what_the_history_says(player, tmp_path):
+    path = tmp_path / "fix_1042.py"
+    path.write_text("import player\nplayer.DAMAGE = 20\nplayer.heal = lambda n: n\n")
+    start = datetime.datetime.now(datetime.UTC)
+    update = resoul.hotfix(path)
+    undone = update.undo()
+    assert resoul.history() == [undone, update]
+    assert [one.kind for one in resoul.history()] == ["undo", "hotfix"]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (update.name, update.hash) == ("fix_1042", digest)
+    assert update.id == f"fix_1042@{digest[:4]}"
+    assert start <= update.time <= undone.time
+    assert (update.state, update.undone_by) == ("undone", undone.id)
+    assert (undone.state, undone.undoes) == ("committed", update.id)
+    assert actions(update, "heal") == {"updated"}
+    assert actions(update, "DAMAGE") == {"rebound"}
+    lines = str(resoul.history()).splitlines()
+    assert f"{update.time:%Y-%m-%d %H:%M:%S}" in lines[1]
+    assert update.id in lines[1]
+    assert "undone" in lines[1]
+    assert "1 updated" in lines[1]
+
+
+def test_only_code(player, other, fix):
+    update = fix(SOURCE)
+    update.undo(only="code")
+    assert (other.heal(1), player.DAMAGE, player.TABLE["gun"]["damage"]) == (
+        ("old heal", 1),
+        20,
+        7,
+    )
+    update.undo()
+    assert (player.DAMAGE, player.TABLE["gun"]["damage"]) == (10, 3)
+
+
+def test_dropped_entries_free_what_they_held(player, fix):
+    fix(
+        """
+        import player
+        class Held: pass
+        def heal(n, held=Held()): return "held"
+        player.heal = heal
+        player.held = Held()
+        player.Player.bag = Held()
+        """
+    )
+    held = (*player.heal.__defaults__, player.held, player.Player.bag)
+    refs = [weakref.ref(one) for one in held]
+    del held
+    update = fix(SOURCE + "    player.held = player.Player.bag = None\n")
+    gc.collect()
+    assert None not in [ref() for ref in refs], "an undo needs them"
+    kept = resoul.configure().history
+    try:
+        resoul.configure(history=0)
+        gc.collect()
+        assert [ref() for ref in refs] == [None] * 3
+    finally:
+        resoul.configure(history=kept)
+    with pytest.raises(resoul.UpdateError, match="history"):
+        update.undo()
