@@ -1,5 +1,6 @@
 """Whatever a snippet changes with its own hands is as before when it raises."""
 
+import sys
 import threading
 from collections import OrderedDict, deque
 
@@ -380,6 +381,8 @@ def test_beside_another_thread_it_is_taken_back_or_told(fixed, name, caplog):
             n += 1
 
     thread = threading.Thread(target=work)
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # or each lock taken costs 5 ms
     thread.start()
     try:
         check(fixed, CHANGES[name])
@@ -389,6 +392,7 @@ def test_beside_another_thread_it_is_taken_back_or_told(fixed, name, caplog):
     finally:
         stop.set()
         thread.join()
+        sys.setswitchinterval(usual)
 
 
 @pytest.mark.parametrize("name", CHANGES)
