@@ -5,6 +5,7 @@
 #include "builtins.h"
 #include "changed.h"
 #include "check.h"
+#include "descriptors.h"
 #include "forking.h"
 #include "history.h"
 #include "hotfix.h"
@@ -334,8 +335,20 @@ engine_keep_history(PyObject *engine, PyObject *limit)
     return rs_history_limit(rs_state_of(engine), n) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+PyDoc_STRVAR(descriptors_doc,
+             "descriptors()\n--\n\n"
+             "What each open file descriptor is open on, and its number, as texts.\n\n"
+             "Empty where the platform has no /proc.");
+
+static PyObject *
+engine_descriptors(PyObject *Py_UNUSED(engine), PyObject *Py_UNUSED(ignored))
+{
+    return rs_descriptors();
+}
+
 static PyMethodDef engine_methods[] = {
     {"codes_of", engine_codes_of, METH_O, codes_doc},
+    {"descriptors", engine_descriptors, METH_NOARGS, descriptors_doc},
     {"history", engine_history, METH_NOARGS, history_doc},
     {"keep_history", engine_keep_history, METH_O, keep_history_doc},
     {"undo", (PyCFunction)(void (*)(void))engine_undo, METH_VARARGS | METH_KEYWORDS,

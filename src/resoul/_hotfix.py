@@ -321,7 +321,7 @@ class _Resources:
 
     @classmethod
     def now(cls) -> Self:
-        return cls(frozenset(threading.enumerate()), frozenset(_open_files()))
+        return cls(frozenset(threading.enumerate()), _engine.descriptors())
 
     def left(self) -> list[str]:
         """What there is now and was not then."""
@@ -332,15 +332,3 @@ class _Resources:
             *(f"the thread {name!r} was started" for name in threads),
             *(f"{file} was opened" for file in files),
         ]
-
-
-def _open_files() -> Iterator[str]:
-    """Number and target of each open file descriptor, where the platform tells."""
-    folder = "/proc/self/fd"
-    try:
-        numbers = os.listdir(folder)
-    except OSError:
-        return
-    for number in numbers:
-        with contextlib.suppress(OSError):  # the one of the listing is closed
-            yield f"{os.readlink(f'{folder}/{number}')} (file descriptor {number})"

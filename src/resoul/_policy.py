@@ -23,11 +23,30 @@ def _library_folders() -> tuple[str, ...]:
     return tuple(sorted(os.path.realpath(folder) for folder in folders))
 
 
+@functools.lru_cache(maxsize=65536)
 def _is_library_file(path: str) -> bool:
-    real = os.path.realpath(path)
-    if not _LIBRARY_NAMES.isdisjoint(real.split(os.sep)):
+    """By what the path says, then by where it leads.
+
+    Asked of every module by each hotfix, and each system call lets another thread in,
+    which gives the GIL back after a switch interval (5 ms): hence the order, and the
+    cache. A file does not become a library by a later change of a link.
+    """
+    if _says_library(path):
         return True
-    return any(real.startswith(folder + os.sep) for folder in _library_folders())
+    folder, name = os.path.split(path)
+    real = os.path.join(_resolved(folder), name)
+    return _says_library(os.path.realpath(real) if os.path.islink(real) else real)
+
+
+def _says_library(path: str) -> bool:
+    return path.startswith(library_prefixes()) or not _LIBRARY_NAMES.isdisjoint(
+        path.split(os.sep)
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _resolved(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def namespace_of(module: ModuleType) -> dict[str, Any]:
@@ -86,6 +105,7 @@ class Policy:
         return path is None or not _is_library_file(path)
 
 
+@functools.cache
 def library_prefixes() -> tuple[str, ...]:
     """Beginnings of the paths of library files, as paths are written and resolved."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")

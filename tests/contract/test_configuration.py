@@ -1,6 +1,7 @@
 """configure(), RESOUL_CONFIG and the arguments of a call: which says what."""
 
 import dataclasses
+import importlib
 import os
 import re
 import subprocess
@@ -409,3 +410,23 @@ print(resoul.configure().timeout)
     status, out = start(file, code=code)
     assert status == 0, out
     assert out.splitlines()[-1] == "5.0" and len(out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("linked", ["file", "folder", "nothing"])
+def test_what_leads_to_a_library_is_one(tmp_path, monkeypatch, linked):
+    library, folder = tmp_path / "site-packages", tmp_path / "own"
+    library.mkdir()
+    (library / "installed.py").write_text("X = 1\n")
+    if linked == "folder":
+        folder.symlink_to(library, target_is_directory=True)
+    elif linked == "file":
+        folder.mkdir()
+        (folder / "installed.py").symlink_to(library / "installed.py")
+    monkeypatch.syspath_prepend(library if linked == "nothing" else folder)
+    module = importlib.import_module("installed")
+    try:
+        for _ in range(2):
+            with pytest.raises(resoul.RefusedError, match="RSL102"):
+                resoul.reload(module, execute="all")
+    finally:
+        del sys.modules["installed"]
