@@ -99,10 +99,14 @@ add_class(rs_session *s, PyObject *live)
                : 0;
 }
 
+/* Few classes have a hook: the report is read for those only. */
 static int
 add_if_changed(rs_session *s, const rs_unit *u, PyObject *live, PyObject *qualname)
 {
-    return PyType_Check(live) && has_changed(s, u, qualname) ? add_class(s, live) : 0;
+    return PyType_Check(live) && hook_of(s, RS_TYPE(live)) != NULL &&
+                   has_changed(s, u, qualname)
+               ? PyList_Append(s->migrating->classes, live)
+               : 0;
 }
 
 static int
