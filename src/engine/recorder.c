@@ -1,9 +1,9 @@
 #include "recorder.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include "known.h"
+#include "readfile.h"
 #include "same.h"
 #include "stacks.h"
 
@@ -37,38 +37,6 @@ run_code(const rs_state *st, PyObject *code, PyObject *module)
     return done != NULL ? 0 : -1;
 }
 
-/* Sources that are larger are asked of the loader. */
-#define BUFFER 65536
-
-/* The bytes of a file, in one go; NULL without an exception if that does not work. */
-static PyObject *
-read_file(PyObject *path)
-{
-    char *buffer;
-    size_t size;
-    PyObject *result = NULL;
-    FILE *file;
-    const char *name = PyUnicode_IS_ASCII(path) ? PyUnicode_AsUTF8(path) : NULL;
-    if (name == NULL) {
-        return NULL;
-    }
-    file = fopen(name, "rb");
-    if (file == NULL) {
-        return NULL;
-    }
-    buffer = PyMem_Malloc(BUFFER); /* stacks of threads can be small */
-    if (buffer != NULL) {
-        setvbuf(file, NULL, _IONBF, 0);
-        size = fread(buffer, 1, BUFFER, file);
-        if (!ferror(file) && size < BUFFER) {
-            result = PyBytes_FromStringAndSize(buffer, (Py_ssize_t)size);
-        }
-        PyMem_Free(buffer);
-    }
-    fclose(file);
-    return result;
-}
-
 /* The source that the loader has just compiled, or found compiled: *data, or NULL if there
  * is none to be had, for which no import fails. The file may have changed since; known.c
  * believes nothing that doesn't compile to `code`. 0, or -1 with an interruption. */
@@ -77,7 +45,7 @@ read_source(const rs_state *st, PyObject *loader, PyObject *code, PyObject **dat
 {
     *data = NULL;
     if ((PyObject *)Py_TYPE(loader) == st->source_loader) {
-        *data = read_file(RS_CODE(code)->co_filename);
+        *data = rs_read_file(RS_CODE(code)->co_filename);
     }
     if (*data == NULL && !PyErr_Occurred()) {
         *data = PyObject_CallMethod(loader, "get_data", "O",
@@ -198,7 +166,7 @@ record_running(rs_state *st, PyObject *globals, PyObject *code)
         PyModule_GetDict(module) != globals || is_excluded(st, code)) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    data = read_file(RS_CODE(code)->co_filename);
+    data = rs_read_file(RS_CODE(code)->co_filename);
     if (data == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
