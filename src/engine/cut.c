@@ -89,6 +89,109 @@ rs_cut_nodes(rs_cut *cut, Py_ssize_t number)
     return chunk->nodes;
 }
 
+/* ---- many chunks at once ---- */
+
+/* It is read by itself: known already, or matched, or its end is not on its last line. */
+static int
+is_apart(const rs_cut_chunk *chunk)
+{
+    Py_ssize_t n = PyUnicode_GET_LENGTH(chunk->text);
+    Py_UCS4 last = n > 0 ? PyUnicode_READ_CHAR(chunk->text, n - 1) : '\n';
+    return chunk->partner >= 0 || chunk->nodes != NULL || last == '\n' || last == '\r';
+}
+
+/* The chunks that have no partner, each where it is in the file, and nothing between them.
+ * *n: how many. A new str, or NULL. */
+static PyObject *
+join_changed(const rs_cut *cut, Py_ssize_t *n)
+{
+    int line = 1;
+    /* owned */
+    PyObject *result = NULL, *parts = PyList_New(0);
+    PyObject *newline = PyUnicode_FromString("\n"), *nothing = PyUnicode_New(0, 0);
+    *n = 0;
+    for (Py_ssize_t i = 0; i < cut->count; i++) {
+        const rs_cut_chunk *chunk = &cut->at[i];
+        PyObject *lines;
+        int failed;
+        if (is_apart(chunk)) {
+            continue;
+        }
+        if (parts == NULL || newline == NULL || nothing == NULL) {
+            goto done;
+        }
+        lines = PySequence_Repeat(newline, chunk->line - line);
+        failed = lines == NULL || PyList_Append(parts, lines) < 0 ||
+                 PyList_Append(parts, chunk->text) < 0 ||
+                 PyList_Append(parts, newline) < 0;
+        Py_XDECREF(lines);
+        if (failed) {
+            goto done;
+        }
+        line = chunk->last_line + 1;
+        ++*n;
+    }
+    result = PyUnicode_Join(nothing, parts);
+done:
+    Py_XDECREF(parts);
+    Py_XDECREF(newline);
+    Py_XDECREF(nothing);
+    return result;
+}
+
+/* Gives each chunk that took part its statements: they go by lines. */
+static int
+deal_out(rs_cut *cut, PyObject *statements)
+{
+    Py_ssize_t next = 0, n = PyList_GET_SIZE(statements);
+    for (Py_ssize_t i = 0; i < cut->count; i++) {
+        rs_cut_chunk *chunk = &cut->at[i];
+        Py_ssize_t first = next;
+        if (is_apart(chunk)) {
+            continue;
+        }
+        while (next < n) {
+            int line = rs_ast_line(PyList_GET_ITEM(statements, next));
+            if (line == 0) { /* no memory to ask for it */
+                PyErr_NoMemory();
+                return -1;
+            }
+            if (line > chunk->last_line) {
+                break;
+            }
+            next++;
+        }
+        chunk->nodes = PyList_GetSlice(statements, first, next);
+        if (chunk->nodes == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+rs_cut_parse_changed(rs_cut *cut)
+{
+    Py_ssize_t n;
+    PyObject *statements, *text = join_changed(cut, &n);
+    int result;
+    if (text == NULL) {
+        return -1;
+    }
+    if (n < 2) {
+        Py_DECREF(text);
+        return 0;
+    }
+    statements = rs_ast_parse(text, 1, cut->filename);
+    Py_DECREF(text);
+    if (statements == NULL) {
+        return -1;
+    }
+    result = deal_out(cut, statements);
+    Py_DECREF(statements);
+    return result;
+}
+
 /* ---- matching ---- */
 
 /* Text -> list of numbers of the old chunks, the last one first. */

@@ -35,6 +35,10 @@ int rs_cut_match(rs_cut *olds, rs_cut *news);
 /* The statements of a chunk: borrowed list; NULL with an exception. */
 PyObject *rs_cut_nodes(rs_cut *cut, Py_ssize_t number);
 
+/* Parses what has no partner in one go: a chunk by itself costs a line of blank text for each
+ * line before it. 0 or -1. */
+int rs_cut_parse_changed(rs_cut *cut);
+
 /* Does the chunk define a function or class? */
 int rs_cut_is_definition(const rs_cut *cut, Py_ssize_t number);
 

@@ -18,6 +18,9 @@ append_all(PyObject *to, PyObject *from)
 static int
 collect_changed(rs_unit_work *w)
 {
+    if (rs_cut_parse_changed(&w->olds) < 0 || rs_cut_parse_changed(&w->news) < 0) {
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < w->olds.count; i++) {
         if (w->olds.at[i].partner < 0 &&
             append_all(w->old_nodes, rs_cut_nodes(&w->olds, i)) < 0) {
