@@ -185,19 +185,24 @@ find_roles(rs_session *s, PyObject *old_code, PyObject *new_code, int inner,
     return roles->new != NULL ? 0 : -1;
 }
 
-/* Pairs that stand already are anchors for the rest. */
+/* Pairs that stand already are anchors for the rest. Most are in the order of before: the
+ * search for a partner begins behind that of the one before. */
 static void
 match_known(const rs_session *s, rs_children *olds, rs_children *news)
 {
+    Py_ssize_t next = 0;
     for (Py_ssize_t i = 0; i < olds->count; i++) {
         const rs_code_note *note = rs_codes_note(s, olds->at[i].code);
         if (note == NULL || note->new_code == NULL) {
             continue;
         }
-        for (Py_ssize_t k = 0; k < news->count; k++) {
+        for (Py_ssize_t n = 0; n < news->count; n++) {
+            Py_ssize_t k = next + n < news->count ? next + n : next + n - news->count;
             if (news->at[k].code == note->new_code) {
                 olds->at[i].partner = k;
                 news->at[k].partner = i;
+                next = k + 1;
+                break;
             }
         }
     }

@@ -115,14 +115,18 @@ hashes_of(PyObject *nodes)
 typedef struct {
     PyObject *olds;
     Py_hash_t *old_hashes, *new_hashes;
-    char *taken; /* per old statement */
+    char *taken;      /* per old statement */
+    Py_ssize_t first; /* those before it are taken: most are in the order of before */
 } matching;
 
 /* The first old statement that is free and fits `pair`: taken. 0 or -1. */
 static int
 find_old(matching *m, rs_statement_pair *pair, Py_ssize_t number, int pass)
 {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(m->olds); i++) {
+    while (m->first < PyList_GET_SIZE(m->olds) && m->taken[m->first]) {
+        m->first++;
+    }
+    for (Py_ssize_t i = m->first; i < PyList_GET_SIZE(m->olds); i++) {
         PyObject *old_node = PyList_GET_ITEM(m->olds, i);
         int fits;
         if (m->taken[i] || (pass < 0 && m->old_hashes[i] != m->new_hashes[number])) {
@@ -172,7 +176,7 @@ rs_pairing_make(rs_pairing *pairing, PyObject *olds, PyObject *news)
 {
     int result = -1;
     size_t n = (size_t)(PyList_GET_SIZE(olds) + PyList_GET_SIZE(news)) + 1;
-    matching m = {olds, NULL, NULL, NULL};
+    matching m = {olds, NULL, NULL, NULL, 0};
     pairing->count = 0;
     pairing->at = PyMem_Calloc(n, sizeof(rs_statement_pair));
     m.taken = PyMem_Calloc(n, 1);

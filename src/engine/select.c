@@ -129,7 +129,7 @@ int
 rs_select_is_apart(const rs_unit *u, PyObject *donor)
 {
     const rs_selection *sel = u->parts ? u->selection : NULL;
-    for (Py_ssize_t i = 0; sel != NULL && i < sel->n_defs; i++) {
+    for (Py_ssize_t i = 0; sel != NULL && sel->apart && i < sel->n_defs; i++) {
         if (sel->defs[i].apart && sel->defs[i].donor == donor) {
             return 1;
         }

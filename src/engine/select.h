@@ -67,6 +67,7 @@ struct rs_selection {
                            source said when the live value was given (merge) */
     rs_select_def *defs;
     Py_ssize_t n_defs, defs_room;
+    int apart; /* one of them is */
     rs_select_shell *shells;
     Py_ssize_t n_shells, shells_room;
     rs_select_move *moves;

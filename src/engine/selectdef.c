@@ -384,6 +384,7 @@ append_function(rs_selecting *c, PyObject *qualname, PyObject *old_node,
     def->annotations = annotations;
     def->inner = inner;
     def->apart = apart;
+    c->sel->apart |= apart;
     def->shadowed = shadowed;
     def->line = rs_ast_line(new_node);
     return mark(new_node, c->sel->n_defs - 1, inner, shadowed) < 0
