@@ -75,9 +75,12 @@ def measure(arguments: list[str]) -> dict[str, Any]:
     script = "measure.py"
     if arguments[0].endswith(".py"):
         script, *arguments = arguments
+    env = {**os.environ}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # containers set it, users don't
     try:
         done = subprocess.run(
             [sys.executable, str(HERE / script), *arguments],
+            env=env,
             check=False,
             capture_output=True,
             text=True,
