@@ -138,6 +138,10 @@ report_function(rs_session *s, const rs_pair *pair)
         return rs_change(s, pair->unit, pair->qualname, "function", "updated", line,
                          "captured variables");
     }
+    if (s->hot != NULL && live->func_globals != donor->func_globals) {
+        return rs_change(s, pair->unit, pair->qualname, "function", "updated", line,
+                         "names of the hotfix");
+    }
     if (relation == RS_CODE_MOVED) {
         return rs_change(s, pair->unit, pair->qualname, "function", "moved", line,
                          NULL);

@@ -139,3 +139,22 @@ def test_the_function_inside_a_decorator_follows_as_well(live, fix):
     assert [(c.qualname, c.action) for c in update.changes] == [("heal", "updated")]
     update.undo()
     assert (outside(1), inside(1)) == (("logged", ("old", 1)), ("old", 1))
+
+
+def test_the_same_code_with_other_names_is_a_change(player, fix):
+    source = """
+        import player
+
+        BONUS = {}
+
+        def heal(n):
+            return n + BONUS
+
+        player.heal = heal
+        """
+    fix(source.format(1))
+    update = fix(source.format(2))
+    assert player.heal(1) == 3
+    assert update
+    change = next(c for c in update.changes if c.qualname == "heal")
+    assert (change.action, change.reason) == ("updated", "names of the hotfix")
