@@ -130,11 +130,16 @@ rs_hot_plan_names(rs_session *s)
 
 /* ---- fields ---- */
 
-static const rs_unit *
-unit_of(const rs_session *s, PyObject *func)
+/* A change of what lies in a module that need not be a unit: no name of it was written. */
+static int
+tell(rs_session *s, PyObject *module, PyObject *qualname, const char *kind,
+     const char *reason)
 {
-    PyObject *module = RS_FUNCTION(func)->func_module;
-    return module != NULL ? rs_session_unit_by_name(s, module) : NULL;
+    PyObject *name = module != NULL && PyUnicode_Check(module) ? module : NULL;
+    const rs_unit *unit = name != NULL ? rs_session_unit_by_name(s, name) : NULL;
+    const rs_unit as_unit = {.name = name};
+    return rs_change(s, unit != NULL ? unit : &as_unit, qualname, kind, "updated", 0,
+                     "%s", reason);
 }
 
 static int
@@ -159,8 +164,8 @@ plan_fields(rs_session *s, const rs_hot_field *f)
                          rs_state_new_version(s->st)) < 0) {
         return -1;
     }
-    return rs_change(s, unit_of(s, f->op), RS_FUNCTION(f->op)->func_qualname,
-                     "function", "updated", 0, "fields of it were set");
+    return tell(s, RS_FUNCTION(f->op)->func_module, RS_FUNCTION(f->op)->func_qualname,
+                "function", "fields of it were set");
 }
 
 int
@@ -174,8 +179,8 @@ rs_hot_plan_fields(rs_session *s)
             }
         } else if (f->now_bases != NULL && f->now_bases != f->bases &&
                    (rs_plan_bases(&s->journal, RS_TYPE(f->op), f->now_bases) < 0 ||
-                    rs_change(s, NULL, RS_HEAPTYPE(f->op)->ht_qualname, "class",
-                              "updated", 0, "bases") < 0)) {
+                    tell(s, rs_class_get(RS_TYPE(f->op), s->st->names.__module__),
+                         RS_HEAPTYPE(f->op)->ht_qualname, "class", "bases") < 0)) {
             return -1;
         }
     }

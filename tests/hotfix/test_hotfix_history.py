@@ -101,3 +101,20 @@ def test_dropped_entries_free_what_they_held(player, fix):
         resoul.configure(history=kept)
     with pytest.raises(resoul.UpdateError, match="history"):
         update.undo()
+
+
+def test_fields_and_bases_are_told_with_their_module(player, fix):
+    update = fix(
+        """
+        import player
+
+        class Other(player.Base):
+            pass
+
+        player.heal.__defaults__ = (5,)
+        player.Player.__bases__ = (Other,)
+        """
+    )
+    told = {(c.module, c.qualname, c.reason) for c in update.changes}
+    assert ("player", "heal", "fields of it were set") in told
+    assert ("player", "Player", "bases") in told
