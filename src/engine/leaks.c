@@ -138,7 +138,7 @@ is_made(PyObject *op, void *arg)
     if (rs_idmap_has(&leaks->named, op)) {
         made = RS_MADE_PERHAPS;
     }
-    if (rs_hot_made(s, op)) {
+    if (rs_hot_made(s, op) || rs_hot_made(s, (PyObject *)Py_TYPE(op))) {
         return RS_MADE;
     }
     if (PyFunction_Check(op)) {

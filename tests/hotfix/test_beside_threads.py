@@ -51,7 +51,12 @@ def test_what_another_thread_did_to_the_same_list_stays(player, fix):
             """
             import player
 
+            class Own:
+                pass
+
             player.NAMES.append("mine")
+            player.NAMES.append(Own())
+            player.NAMES.append(lambda: Own)
             player.go.set()
             player.done.wait()
             player.NAMES.insert(0, "mine, too")
@@ -60,4 +65,5 @@ def test_what_another_thread_did_to_the_same_list_stays(player, fix):
         )
     thread.join()
     assert "of the other thread" in player.NAMES
+    assert {type(name) for name in player.NAMES} == {str}
     assert "mine" not in player.NAMES or "RSL608" in "".join(error.value.__notes__)
