@@ -49,7 +49,8 @@ def hotfix(
               those of that module
     rehearse  True: first in a child process (a fork); applied here only if that went
               well. A crash, a hang or an exception of the child changes nothing here
-    strict    True: what would be a warning refuses the fix
+    strict    True: what would be a warning refuses the fix, with rehearse=True also what
+              it did outside of the process there
     timeout   seconds that the snippet may run; None: no limit
     probation, max_errors  for so many seconds exceptions that leave the new code are
               counted, and at so many the fix undoes itself. None: they are not
@@ -71,8 +72,9 @@ def hotfix(
     changes of attributes and containers are what they say; importers follow.
 
     A leading comment `# resoul: replaces player.Player.fire@3f9c` binds the fix to the
-    version that it was written against (`source_hash()`): another one refuses (RSL721); one
-    that contains the fix already makes it superseded, and nothing is applied.
+    version that it was written against (`source_hash()`): another one refuses (RSL721), as
+    does one that can't be told (RSL722); one that contains the fix already makes it
+    superseded, and nothing is applied.
 
     Returns the `Update`. Raises
 
@@ -83,8 +85,8 @@ def hotfix(
     TypeError, ValueError  for arguments that can't be
 
     and then what it had changed is as before: names, attributes, contents and order of
-    containers, modules that it had imported. See docs/hotfix.md for what is isolated
-    while it runs, and what can't be taken back.
+    containers, modules that it had imported (not those that a header names). See
+    docs/hotfix.md for what is isolated while it runs, and what can't be taken back.
     """
     if not isinstance(rehearse, bool):
         raise TypeError(f"rehearse must be a bool, not {type(rehearse).__name__}")

@@ -33,20 +33,23 @@ _PLACES_SHOWN = 3
 class Update:
     """One update: what it changed, what it kept and why, and what it cost.
 
-    kind        "reload" or "undo"
+    kind        "reload", "hotfix" or "undo"
     state       "preparing", "checked", "prepared", "committed", "undone", "abandoned",
                 "failed", "rehearsed", or "superseded" (a hotfix that what lives contains
-                already): only a committed one has changed anything
+                already): only a committed one has changed anything, and an undone one had
     id          name and the beginning of the hash, "weapons@3f9c": the same in every
                 process that made this update. None until it is committed
-    name        the names of the modules
-    hash        SHA-256 of the names of the modules and their new sources, in full
+    name        the names of the modules; of a hotfix its own; of an undo "undo-" and that
+                of what it took back, or "redo-" if that was an undo
+    hash        SHA-256 of the names of the modules and their new sources, or of a hotfix'
+                text, in full
     time        when it was committed, in UTC
     undoes      an undo: id of the update that it took back
     undone_by   id of the undo that took it back, or None
     probation   a hotfix with probation=: "running", "passed", "failed: " and why,
                 "undone"; else None
-    modules     names of the modules that took part, in the order in which they ran
+    modules     names of the modules that took part, in the order in which they ran; of a
+                hotfix those of which it changed names
     changes     list of Change, one for each definition, binding or data name
     warnings    list of Notice
     lagging     list of Lagging: frames that still run old code, grouped by function
