@@ -138,7 +138,7 @@ name_in_type(rs_place *place, PyObject *type, PyObject *key)
     return set_names(place, module_of_type(type), qualname);
 }
 
-/* A container that data is in: by the first name that leads to it. */
+/* A container that data is in: by the first name that leads to it, else by its type. */
 static int
 name_container(const rs_entry *entry, rs_place *place, PyObject *container,
                PyObject *key)
@@ -148,15 +148,13 @@ name_container(const rs_entry *entry, rs_place *place, PyObject *container,
         module = entry->modules[i].name;
         name = name_in(PyModule_GetDict(entry->modules[i].module), container);
     }
-    if (name == NULL) {
-        module = NULL;
-        qualname = PyUnicode_FromString("");
-    } else if (key != NULL && rs_is_atom(key)) {
-        qualname = PyUnicode_FromFormat("%U[%R]", name, key);
-    } else {
-        qualname = Py_NewRef(name);
+    qualname = name != NULL
+                   ? Py_NewRef(name)
+                   : PyUnicode_FromFormat("(a %s)", Py_TYPE(container)->tp_name);
+    if (qualname != NULL && key != NULL && rs_is_atom(key)) {
+        Py_SETREF(qualname, PyUnicode_FromFormat("%U[%R]", qualname, key));
     }
-    return set_names(place, text_of(module), qualname);
+    return set_names(place, text_of(name != NULL ? module : NULL), qualname);
 }
 
 static const char *

@@ -277,7 +277,7 @@ def _module_lines(module: str, changes: Sequence[Change]) -> Iterator[str]:
             node = node.children.setdefault(part, _Node())
         node.changes.append(change)
     own = "; ".join(_facts(change) for change in root.changes)
-    yield f"{module}  {own}".rstrip()
+    yield f"{module or 'elsewhere'}  {own}".rstrip()
     rows = _rows(root, "", last=not moved)
     width = max((len(label) for label, _ in rows), default=0)
     for label, row in rows:
@@ -287,11 +287,13 @@ def _module_lines(module: str, changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _path(qualname: str) -> list[str]:
-    """`make.<locals>.inner` is one name: what lies in a function is no member of it."""
-    head, local, tail = qualname.partition(".<locals>.")
+    """`make.<locals>.inner` is one name: what lies in a function is no member of it. So is
+    `TABLE['a.b']`."""
+    name, bracket, key = qualname.partition("[")
+    head, local, tail = name.partition(".<locals>.")
     parts = head.split(".") if head else []
-    if local and parts:
-        parts[-1] += local + tail
+    if parts:
+        parts[-1] += local + tail + bracket + key
     return parts
 
 

@@ -364,3 +364,19 @@ def test_audit_event(live):
     update = resoul.reload("m")
     update.undo()
     assert seen == [(update.id,)]
+
+
+def test_containers_without_a_name_are_called_by_their_type(live):
+    m = live.module(
+        "m",
+        """
+        class Holder: pass
+        HELD = [Holder()]
+        HELD[0].table = {}
+        """,
+    )
+    update = resoul.hotfix(source="import m\nm.HELD[0].table['a.b'] = 1")
+    undone = update.undo()
+    assert m.HELD[0].table == {}
+    assert [change.qualname for change in undone.changes] == ["(a dict)['a.b']"]
+    assert "elsewhere\n└─ (a dict)['a.b']  deleted" in str(undone)
