@@ -1,5 +1,6 @@
 #include "names.h"
 
+#include "hotfix.h"
 #include "lines.h"
 #include "same.h"
 #include "selectwarn.h"
@@ -63,12 +64,30 @@ deletes_functions(const rs_session *s, const rs_scope *scope)
     return value == Py_True;
 }
 
+/* The snippet says `del` of a class that it replaces: that is planned and told already. */
+static int
+snippet_deletes(const rs_session *s, const rs_scope *scope, PyObject *name)
+{
+    for (Py_ssize_t i = 0; s->hot != NULL && i < s->hot->n_writes; i++) {
+        const rs_hot_write *w = &s->hot->writes[i];
+        if (w->now == NULL && w->type != NULL && w->type == scope->live_type &&
+            rs_same_text(w->key, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int
 rs_names_drop(rs_session *s, const rs_scope *scope, PyObject *name, PyObject *live)
 {
     int result = 0, deletes, own;
-    PyObject *qualname = rs_scope_qualname(scope, name);
+    PyObject *qualname;
     const char *word;
+    if (snippet_deletes(s, scope, name)) {
+        return 0;
+    }
+    qualname = rs_scope_qualname(scope, name);
     if (qualname == NULL) {
         return -1;
     }

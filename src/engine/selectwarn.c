@@ -452,6 +452,7 @@ rs_warn_removed(rs_session *s, const rs_unit *u, PyObject *qualname, int line)
         line = RS_CODE(RS_FUNCTION(live)->func_code)->co_firstlineno;
     }
     return rs_notice(s, "RSL612", u, qualname, line,
-                     "gone from the source%s, and still lives; delete= removes it",
-                     line != 0 ? ", where it was on this line" : "");
+                     "gone from the source%s, and still lives; %s removes it",
+                     line != 0 ? ", where it was on this line" : "",
+                     s->hot != NULL ? "del in the snippet" : "delete=");
 }

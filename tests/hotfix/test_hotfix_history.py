@@ -118,3 +118,21 @@ def test_fields_and_bases_are_told_with_their_module(player, fix):
     told = {(c.module, c.qualname, c.reason) for c in update.changes}
     assert ("player", "heal", "fields of it were set") in told
     assert ("player", "Player", "bases") in told
+
+
+def test_members_that_a_new_class_lacks_can_be_deleted(player, fix):
+    source = """
+        import player
+        {}
+
+        class Gun:
+            def aim(self):
+                return "aimed"
+
+        player.Gun = Gun
+        """
+    update = fix(source.format(""))
+    assert "del in the snippet removes it" in update.warnings[0].message
+    fix(source.format("del player.Gun.__init__"), strict=True)
+    assert "__init__" not in vars(player.Gun)
+    assert player.Gun().aim() == "aimed"
