@@ -8,6 +8,19 @@ has_op(const rs_entry *entry, const rs_op *op)
             rs_op_find(&entry->journal, RS_OP_BODY, op->target, NULL) != NULL);
 }
 
+/* An undo of what came after `entry` brings back what was there before that. */
+static int
+is_of_later(const rs_history *history, const rs_entry *undo, const rs_entry *entry)
+{
+    for (Py_ssize_t i = history->used - 1;
+         undo->undoes != NULL && i >= 0 && history->entries[i] != entry; i--) {
+        if (history->entries[i] == undo->undoes) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 PyObject *
 rs_conflict_by(const rs_backwards *b, const rs_op *op)
 {
@@ -17,7 +30,8 @@ rs_conflict_by(const rs_backwards *b, const rs_op *op)
         if (later == b->entry) {
             break;
         }
-        if (!later->undone && has_op(later, op)) {
+        if (!later->undone && !is_of_later(history, later, b->entry) &&
+            has_op(later, op)) {
             return Py_NewRef(later->id);
         }
     }

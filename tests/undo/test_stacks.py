@@ -73,6 +73,32 @@ def test_a_stack_in_every_order(live):
         del sys.modules["m"]
 
 
+def test_who_is_in_the_way_after_an_undo(live):
+    """An undo brought back what another one had put there: that is named, not the undo."""
+    m = live.module("m", "def f(): return 0\n")
+    updates = []
+    for number in range(1, 4):
+        live.edit("m", f"def f(): return {number}\n")
+        updates.append(resoul.reload("m"))
+    first, second, third = updates
+
+    def named(update):
+        with pytest.raises(resoul.ConflictError) as caught:
+            update.undo()
+        return [conflict.by for conflict in caught.value.conflicts]
+
+    assert named(first) == [third.id]
+    undone = third.undo()
+    assert named(first) == [second.id]
+    undone.undo()
+    assert named(first) == [third.id]
+    third.undo()
+    second.undo()
+    assert m.f() == 1
+    m.f.__code__ = (lambda: 5).__code__
+    assert named(first) == [""]
+
+
 def test_tracebacks_show_what_lives(live):
     m = live.module("m", "def f():\n    return 1 / 0  # old\n")
     live.edit("m", "\n\n\ndef f():\n    return 1 / 0  # new\n")
