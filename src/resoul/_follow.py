@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import itertools
 import logging
 import os
 import stat
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from resoul import _config, _engine, _hotfix, _leases
+from resoul import _config, _engine, _history, _hotfix, _leases
 from resoul._update import Update
 
 _log = logging.getLogger("resoul")
@@ -48,6 +49,8 @@ class _File:
     seen: _Identity | None = None  # at the last poll
     data: bytes = b""  # what was taken
     update: Update | None = None  # while it is applied
+    turn: int = 0  # the how-many-th to be applied it was
+    gone: bool = False  # its removal was looked at
     state: str = "waiting"
     reason: str = "it is new"
     told: tuple[str, str] = field(default=("", ""))
@@ -125,6 +128,7 @@ class Follower:
         self._stops = stops
         self._young = interval if interval is not None else _YOUNG
         self._files: dict[str, _File] = {}
+        self._turns = itertools.count(1)
         self._trouble = ""
         self._first = True
         # Fixes run under it, and may ask for the status or stop all this.
@@ -222,11 +226,13 @@ class Follower:
 
     def _look(self, folder: int) -> None:
         names = sorted(name for name in os.listdir(folder) if _is_fix(name))
-        for name in [name for name in self._files if name not in names]:
-            self._remove(self._files[name])
+        gone = [file for name, file in self._files.items() if name not in names]
+        for file in sorted(gone, key=_turn_of, reverse=True):
+            self._remove(file)
         blocked = ""
         for name in names:
             file = self._files.setdefault(name, _File(name))
+            file.gone = False
             if blocked and file.update is None:
                 file.say("waiting", f"{blocked} comes first, and has failed")
                 file.taken = None
@@ -247,11 +253,13 @@ class Follower:
             return
         if data is None:
             return
-        if file.update is not None and not self._undo(file, "stays"):
-            file.reason = f"its new version is not applied: {file.reason}"
+        off: list[_File] = []
+        if file.update is not None and not self._take_off(file, off):
+            file.say("stays", f"its new version is not applied: {file.reason}")
+            self._put_on(off)
             return
         file.data = data
-        self._apply(file)
+        self._put_on([file, *off])
         if file.update is not None:
             self._put_in_order(file)
 
@@ -322,47 +330,87 @@ class Follower:
         if update.state == "superseded":
             file.say("superseded", update.warnings[0].message)
             return
-        file.update = update
+        file.update, file.turn = update, next(self._turns)
         file.say("applied")
         self._warn_of_history()
 
-    def _undo(self, file: _File, otherwise: str) -> bool:
-        """`otherwise`: the state if it can't be undone."""
-        assert file.update is not None
-        if file.update.state == "committed" and file.update._entry is not None:
+    def _take_off(self, file: _File, off: list[_File]) -> bool:
+        """Undo it, and first those files that were applied after it and touch the same.
+
+        off  gets these: they have to be put on again, whatever is returned
+
+        If it can't be undone that is False, and its `reason` says why.
+        """
+        todo = [file]
+        while todo:
+            if todo[-1].update is None:
+                todo.pop()
+                continue
             try:
-                file.update.undo()
+                _undo(todo[-1])
             except _engine.UpdateError as error:
-                file.say(otherwise, f"it could not be undone: {error}")
-                return False
-        file.update = None
+                above = self._above(todo[-1], error)
+                if not above:
+                    file.say(file.state, f"it could not be undone: {error}")
+                    return False
+                todo += above
+            else:
+                done = todo.pop()
+                if done is not file:
+                    off.append(done)
         return True
 
+    def _above(self, file: _File, error: _engine.UpdateError) -> list[_File]:
+        """The files that keep it from being undone, newest last; none if others do, too."""
+        if not isinstance(error, _engine.ConflictError):
+            return []
+        later = {
+            other.update.id: other
+            for other in self._files.values()
+            if other.update is not None and other.turn > file.turn
+        }
+        causes = {conflict.by for conflict in error.conflicts}
+        if not causes <= later.keys():
+            return []
+        return sorted((later[cause] for cause in causes), key=_turn_of)
+
+    def _put_on(self, files: list[_File]) -> None:
+        for file in sorted(files, key=lambda one: one.name):
+            self._apply(file)
+
     def _remove(self, file: _File) -> None:
-        if file.state == "stays":
+        if file.gone:  # and could not be undone
             return
-        if file.update is None or self._undo(file, "stays"):
+        file.gone = True
+        off: list[_File] = []
+        if file.update is None or self._take_off(file, off):
             file.say("removed")
             self._log(file)
             file.release()
             del self._files[file.name]
+        else:
+            file.say("stays", file.reason)
+        self._put_on(off)
 
     def _put_in_order(self, file: _File) -> None:
         """Those behind it, by name, that touch the same have to come after it."""
         later = [
             other
-            for name, other in sorted(self._files.items())
-            if name > file.name and other.update is not None and _overlap(file, other)
+            for other in self._files.values()
+            if other.name > file.name
+            and other.update is not None
+            and other.turn < file.turn
+            and _overlap(file, other)
         ]
-        later.sort(key=_time_of, reverse=True)
-        undone = []
-        for other in [file, *later]:
-            if later and not self._undo(other, "applied"):
-                other.reason = f"not in its order: {other.reason}"
+        off: list[_File] = []
+        for other in (
+            sorted([file, *later], key=_turn_of, reverse=True) if later else ()
+        ):
+            if not self._take_off(other, off):
+                other.say("applied", f"not in its order: {other.reason}")
                 break
-            undone.append(other)
-        for other in sorted(undone, key=lambda one: one.name) if later else ():
-            self._apply(other)
+            off.append(other)
+        self._put_on(off)
 
     # ---- reports ----
 
@@ -408,9 +456,18 @@ def _kept(file: _File, state: str) -> str:
     return "applied" if file.update is not None else state
 
 
-def _time_of(file: _File) -> int:
-    assert file.update is not None
-    return file.update._time_ns
+def _turn_of(file: _File) -> int:
+    return file.turn
+
+
+def _undo(file: _File) -> None:
+    """Raises UpdateError if it can't be undone. Updates that changed nothing, or that
+    somebody has undone, need nothing."""
+    update = file.update
+    assert update is not None
+    if update.state == "committed" and (update or update._entry is not None):
+        _history.undo_of(update, only=None, conflicts="refuse", quiet=True)
+    file.update = None
 
 
 def _overlap(a: _File, b: _File) -> bool:

@@ -41,8 +41,10 @@ def undo(*, only: str | None = None, conflicts: str = "refuse") -> Update:
     raise _engine.UpdateError("there is no update that could be undone")
 
 
-def undo_of(update: Update, *, only: str | None, conflicts: str) -> Update:
-    """What `Update.undo()` does."""
+def undo_of(
+    update: Update, *, only: str | None, conflicts: str, quiet: bool = False
+) -> Update:
+    """What `Update.undo()` does. `quiet`: a refusal is the caller's to report."""
     if only not in (None, "code"):
         raise ValueError(f'only={only!r} is not supported, only "code" or None')
     if conflicts not in _CONFLICTS:
@@ -62,7 +64,8 @@ def undo_of(update: Update, *, only: str | None, conflicts: str) -> Update:
             keep=conflicts == "keep",
         )
     except _engine.UpdateError as error:
-        _log.warning("undo of %s was not made: %s", update.id, error)
+        if not quiet:
+            _log.warning("undo of %s was not made: %s", update.id, error)
         raise
     left = any(notice.code == "RSL701" for notice in undone.warnings)
     _ledger.note_undo(update, undone, partly=left or only is not None)

@@ -184,6 +184,95 @@ def test_a_new_one_before_others_that_touch_the_same_comes_before_them(m, folder
     assert m.f() == 0
 
 
+WRAP = "import m\ninner = m.f\ndef outer(): return {0!r}, inner()\nm.f = outer\n"
+
+
+@pytest.fixture
+def stack(m, folder):
+    """Three fixes, each of which wraps the one before."""
+    for name in "abc":
+        folder.put(f"{name}.py", WRAP.format(name))
+    follower = follow(folder)
+    assert m.f() == ("c", ("b", ("a", 0)))
+    return follower
+
+
+def test_one_below_others_is_undone_and_they_stay(m, folder, stack):
+    (folder.path / "a.py").unlink()
+    stack.poll()
+    assert m.f() == ("c", ("b", 0))
+    assert states(stack) == {"b.py": "applied", "c.py": "applied"}
+    (folder.path / "c.py").unlink()
+    stack.poll()
+    assert m.f() == ("b", 0)
+
+
+def test_one_below_others_is_replaced(m, folder, stack):
+    folder.put("a.py", WRAP.format("A"))
+    polls(stack)
+    assert m.f() == ("c", ("b", ("A", 0)))
+    assert set(states(stack).values()) == {"applied"}
+
+
+@pytest.mark.parametrize("name", ["a.py", "b.py", "c.py"])
+def test_one_of_a_stack_that_becomes_broken(m, folder, stack, name):
+    folder.put(name, BROKEN)
+    polls(stack)
+    expected = 0
+    for other in "abc":
+        expected = (other, expected) if other != name[0] else expected
+    assert m.f() == expected
+    assert [n for n, state in states(stack).items() if state == "failed"] == [name]
+
+
+def test_all_of_a_stack_are_replaced_at_once(m, folder, stack):
+    for name in "abc":
+        folder.put(f"{name}.py", WRAP.format(name.upper()))
+    polls(stack)
+    assert m.f() == ("C", ("B", ("A", 0)))
+    assert set(states(stack).values()) == {"applied"}
+
+
+def test_all_of_a_stack_are_removed_at_once(m, folder, stack, caplog):
+    for path in folder.path.iterdir():
+        path.unlink()
+    stack.poll()
+    assert (m.f(), stack.status()) == (0, [])
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def test_what_somebody_else_put_on_top_is_left_alone(m, folder, stack):
+    resoul.hotfix(source=WRAP.format("else"), name="else")
+    before = m.f()
+    (folder.path / "a.py").unlink()
+    folder.put("b.py", WRAP.format("B"))
+    polls(stack)
+    assert m.f() == before
+    assert states(stack) == {"a.py": "stays", "b.py": "stays", "c.py": "applied"}
+    assert "else@" in rows(stack)["b.py"].reason
+
+
+def test_one_of_a_stack_that_the_program_holds(m, folder, stack):
+    """What is on top comes back, though what is below could not be undone."""
+    folder.put("a.py", WRAP.format("a") + "m.A = 7\n")
+    polls(stack)
+    m.A = 8
+    (folder.path / "a.py").unlink()
+    stack.poll()
+    assert m.f() == ("c", ("b", ("a", 0)))
+    assert states(stack) == {"a.py": "stays", "b.py": "applied", "c.py": "applied"}
+
+
+def test_without_a_history_they_stay(m, folder):
+    resoul.configure(history=0)
+    path = folder.fix("10.py")
+    follower = follow(folder)
+    path.unlink()
+    follower.poll()
+    assert (rows(follower)["10.py"].state, m.f()) == ("stays", 1)
+    m.f.__code__ = (lambda: 0).__code__
+
+
 BROKEN = "import m\nm.f = lambda: 1 / 0\nraise ValueError('broken')\n"
 
 
