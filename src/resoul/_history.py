@@ -74,7 +74,32 @@ def undo_of(
         probation.cancel("undone")
     _log.info("%s; %s", headline(undone), times(undone))
     warn(undone.warnings)
+    below, update._below = update._below, []
+    for other in below:
+        if other.state == "undone":  # nobody wanted it back
+            try:
+                take_off(other)
+            except _engine.UpdateError as error:
+                _log.warning("undo of the rest of %s was not made: %s", other.id, error)
     return undone
+
+
+def take_off(update: Update) -> list[_engine.Conflict]:
+    """Undo it by itself, but for what came later: that is returned.
+
+    What is below a later update goes when that is undone.
+    """
+    conflicts: list[_engine.Conflict] = []
+    try:
+        undo_of(update, only=None, conflicts="refuse", quiet=True)
+    except _engine.ConflictError as error:
+        conflicts = error.conflicts
+        undo_of(update, only=None, conflicts="keep")
+        later = {conflict.by for conflict in conflicts}
+        for other in _engine.history():
+            if other.id in later and other.kind != "undo" and other is not update:
+                other._below.append(update)
+    return conflicts
 
 
 def _why_not(update: Update) -> str:

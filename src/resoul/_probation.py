@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Final
 
-from resoul import _engine
+from resoul import _engine, _history
 from resoul._update import Update
 
 _log = logging.getLogger("resoul")
@@ -142,10 +142,14 @@ class Probation:
             "%s failed on probation and is undone: %s", update.id, said, exc_info=error
         )
         try:
-            update.undo(conflicts="keep")
+            kept = _history.take_off(update)
         except _engine.UpdateError as failure:
             update.probation = f"failed: {said}; it could not be undone: {failure}"
             _log.exception("%s could not be undone", update.id)
+            return
+        if kept:
+            names = ", ".join(f"{one.module}.{one.qualname}" for one in kept)
+            update.probation = f"failed: {said}; kept, as changed later: {names}"
 
 
 _running: set[Probation] = set()

@@ -65,6 +65,7 @@ class Update:
 
     __slots__ = (
         "__weakref__",
+        "_below",
         "_entry",
         "_probation",
         "_record",
@@ -96,6 +97,7 @@ class Update:
     undone_by: str | None
     probation: str | None
     _probation: Any  # _probation.py, while it runs
+    _below: "list[Update]"  # failed on probation: what this kept of them goes with it
     _entry: "Entry | None"
     _record: Any  # _ledger.py
     _time_ns: int
@@ -118,6 +120,7 @@ class Update:
         self.undone_by = None
         self._entry = None
         self._probation = None
+        self._below = []
         self.probation = None
         self._record = None
         self._time_ns = 0

@@ -323,6 +323,41 @@ def test_three_at_the_same_time(m):
     updates[0].undo()
 
 
+WRAPPING = """
+import m
+inner = m.fire
+def fire(n): return ("wrapped", inner(n))
+m.fire = fire
+"""
+
+
+@pytest.mark.parametrize("probation", [None, 60])
+def test_below_a_later_fix_it_goes_with_that(m, probation):
+    """What it put under a later fix is not left to live when that one goes."""
+    first = fix(max_errors=1)
+    second = fix(WRAPPING, probation=probation, max_errors=2)
+    fail(m.fire, 1)
+    wait_until(lambda: first.state == "undone")
+    wait_until(lambda: "kept, as changed later: m.fire" in first.probation)
+    assert (m.fire(0), second.state) == (("wrapped", "new"), "committed")
+    if probation is None:
+        second.undo()
+    else:
+        fail(m.fire, 2)
+        wait_until(lambda: second.state == "undone")
+    wait_until(lambda: m.fire(1) == "old")
+
+
+def test_a_later_fix_that_is_not_undone_keeps_what_is_below(m):
+    first = fix(max_errors=1)
+    second = fix(WRAPPING, probation=None)
+    third = fix("import m\nm.LOG = [1]\n", probation=None)
+    fail(m.fire, 1)
+    wait_until(lambda: first.state == "undone")
+    third.undo()
+    assert (m.fire(0), second.state) == (("wrapped", "new"), "committed")
+
+
 def test_without_functions_there_is_nothing_to_watch(m):
     before = tools()
     update = fix("import m\nm.LOG = []\n")
