@@ -483,7 +483,8 @@ rs_census_take(rs_session *s, rs_census *census)
         Py_ssize_t pos = 0;
         PyObject *copy;
         while (rs_idmap_next(&s->hot->originals, &pos, NULL, &copy)) {
-            if (rs_idmap_set(&census->paired, copy, copy) < 0) {
+            if (PyFunction_Check(copy) &&
+                rs_idmap_set(&census->paired, copy, copy) < 0) {
                 return -1;
             }
         }

@@ -41,6 +41,122 @@ rs_hot_copy_original(rs_session *s, PyObject *live)
     return result;
 }
 
+/* ---- descriptors and caches around such functions ---- */
+
+static int original_of(rs_session *s, PyObject *op, PyObject **original);
+
+/* What `op` has under `name`, as it was: 1 if that is a copy, 0, -1. New reference. */
+static int
+original_part(rs_session *s, PyObject *op, const char *name, PyObject **original)
+{
+    PyObject *value = PyObject_GetAttrString(op, name);
+    int result = value != NULL ? original_of(s, value, original) : -1;
+    Py_XDECREF(value);
+    return result;
+}
+
+static int
+copy_property(rs_session *s, PyObject *live, PyObject **copy)
+{
+    static const char *const names[] = {"fget", "fset", "fdel"};
+    PyObject *parts[4] = {NULL};
+    int result = 0;
+    for (int i = 0; i < 3 && result >= 0; i++) {
+        int copied = original_part(s, live, names[i], &parts[i]);
+        result = copied < 0 ? -1 : result | copied;
+    }
+    if (result > 0) {
+        parts[3] = PyObject_GetAttrString(live, "__doc__");
+        if (parts[3] != NULL) {
+            *copy = PyObject_CallFunctionObjArgs((PyObject *)&PyProperty_Type, parts[0],
+                                                 parts[1], parts[2], parts[3], NULL);
+        }
+        result = *copy != NULL ? 1 : -1;
+    }
+    for (int i = 0; i < 4; i++) {
+        Py_XDECREF(parts[i]);
+    }
+    return result;
+}
+
+static int
+copy_method(rs_session *s, PyObject *live, PyObject **copy)
+{
+    PyObject *func = NULL;
+    int result = original_part(s, live, "__func__", &func);
+    if (result > 0) {
+        *copy = PyObject_CallOneArg((PyObject *)Py_TYPE(live), func);
+        result = *copy != NULL ? 1 : -1;
+    }
+    Py_XDECREF(func);
+    return result;
+}
+
+/* With a cache of its own. One that does not say how it was made stays what it is. */
+static int
+copy_cache(rs_session *s, PyObject *live, PyObject **copy)
+{
+    PyObject *func = NULL, *parameters = NULL, *functools = NULL, *decorator = NULL,
+             *empty = PyTuple_New(0);
+    int result = empty != NULL ? original_part(s, live, "__wrapped__", &func) : -1;
+    if (result > 0) {
+        parameters = PyObject_CallMethod(live, "cache_parameters", NULL);
+        functools = PyImport_ImportModule("functools");
+        if (parameters != NULL && functools != NULL && PyDict_Check(parameters)) {
+            PyObject *maker = PyObject_GetAttrString(functools, "lru_cache");
+            decorator = maker != NULL ? PyObject_Call(maker, empty, parameters) : NULL;
+            Py_XDECREF(maker);
+        }
+        *copy = decorator != NULL ? PyObject_CallOneArg(decorator, func) : NULL;
+        result = *copy != NULL ? 1 : -1;
+    }
+    if (result < 0 && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        result = 0;
+    }
+    Py_XDECREF(func);
+    Py_XDECREF(parameters);
+    Py_XDECREF(functools);
+    Py_XDECREF(decorator);
+    Py_XDECREF(empty);
+    return result;
+}
+
+/* `op` as it was, or itself: 1 if it is a copy, 0, -1. New reference. */
+static int
+original_of(rs_session *s, PyObject *op, PyObject **original)
+{
+    PyObject *copy = NULL, *known = rs_idmap_get(&s->hot->originals, op);
+    int result = 0;
+    if (known != NULL) {
+        *original = Py_NewRef(known);
+        return 1;
+    }
+    if (Py_TYPE(op) == &PyProperty_Type) {
+        result = copy_property(s, op, &copy);
+    } else if (Py_TYPE(op) == &PyStaticMethod_Type ||
+               Py_TYPE(op) == &PyClassMethod_Type) {
+        result = copy_method(s, op, &copy);
+    } else if (Py_TYPE(op) == s->st->lru_cache_type) {
+        result = copy_cache(s, op, &copy);
+    }
+    if (result > 0 && rs_idmap_set(&s->hot->originals, op, copy) < 0) {
+        Py_DECREF(copy);
+        return -1;
+    }
+    *original = result < 0 ? NULL : copy != NULL ? copy : Py_NewRef(op);
+    return result;
+}
+
+int
+rs_hot_copy_wrapper(rs_session *s, PyObject *live)
+{
+    PyObject *original = NULL;
+    int result = original_of(s, live, &original);
+    Py_XDECREF(original);
+    return result < 0 ? -1 : 0;
+}
+
 int
 rs_hot_redirect_originals(rs_session *s)
 {

@@ -66,7 +66,7 @@ struct rs_hot {
     rs_hot_field *fields;
     Py_ssize_t n_fields, fields_room;
     rs_idmap field_index; /* function or class -> itself */
-    rs_idmap originals;   /* live function -> copy of what it was (X3) */
+    rs_idmap originals;   /* live function, or wrapper -> copy of what it was (X3) */
     PyObject *modules;    /* set: names that were in sys.modules before */
 };
 
@@ -88,6 +88,8 @@ int rs_hot_check_names(rs_session *s);
 int rs_hot_place_methods(rs_session *s);
 /* hotcopies.c. `live` is a function that gets new code: makes the copy. 0 or -1. */
 int rs_hot_copy_original(rs_session *s, PyObject *live);
+/* After all of these: a descriptor or cache around such functions. 0 or -1. */
+int rs_hot_copy_wrapper(rs_session *s, PyObject *live);
 /* References of the snippet's objects to such functions become references to the copies. At
  * once. 0 or -1. */
 int rs_hot_redirect_originals(rs_session *s);

@@ -375,5 +375,11 @@ rs_hot_match(rs_session *s)
             return -1;
         }
     }
+    for (Py_ssize_t i = 0; i < hot->n_writes; i++) {
+        const rs_hot_write *w = &hot->writes[i];
+        if (w->poured && rs_hot_copy_wrapper(s, w->old) < 0) {
+            return -1;
+        }
+    }
     return rs_hot_redirect_originals(s) < 0 ? -1 : rs_enum_map(s);
 }

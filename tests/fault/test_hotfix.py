@@ -7,7 +7,7 @@ import resoul
 from resoul import _engine
 
 SOURCE = """
-    import collections
+    import collections, functools
 
     class A:
         level = 1
@@ -19,6 +19,8 @@ SOURCE = """
         def s(): return "old s"
     class B(A): pass
     def heal(n): return ("old heal", n)
+    @functools.lru_cache
+    def cached(n): return "old", n
     TABLE = {"gun": {"damage": 1}, "bow": 2}
     LIST, SET, QUEUE = [1, 2], {1}, collections.deque([1])
     a = A()
@@ -26,17 +28,21 @@ SOURCE = """
 """
 
 FIX = """
-import m
+import functools, m
 m.start()
 original = m.heal
 def heal(n): return ("new", original(n))
 m.heal = heal
 def f(self): return "new"
 m.A.f = f
+old_p, old_s, old_c = m.A.p, vars(m.A)["s"], m.cached
 @property
-def p(self): return "new p"
+def p(self): return "new p", old_p.fget(self)
 m.A.p = p
-m.A.s = staticmethod(lambda: "new s")
+m.A.s = staticmethod(lambda: ("new s", old_s()))
+@functools.lru_cache
+def cached(n): return "new", old_c(n)
+m.cached = cached
 m.A.level += 1
 class B(m.A):
     def g(self): return 1
@@ -55,7 +61,7 @@ def picture(m, user):
         [(k, id(v)) for k, v in vars(m.A).items()], list(vars(m.B)),
         list(m.TABLE.items()), dict(m.TABLE["gun"]), list(m.LIST), set(m.SET),
         list(m.QUEUE), list(m.a.bag), list(vars(m.a).items()), user.heal(1), user.b(),
-        m.a.p, m.A.s(), m.A.__subclasses__(),
+        m.a.p, m.A.s(), m.cached(1), m.A.__subclasses__(),
     )
 """
 

@@ -158,3 +158,109 @@ def test_the_same_code_with_other_names_is_a_change(player, fix):
     assert update
     change = next(c for c in update.changes if c.qualname == "heal")
     assert (change.action, change.reason) == ("updated", "names of the hotfix")
+
+
+def test_originals_of_descriptors_are_descriptors(player, other, fix):
+    """The property, and not its getter, is what one gets of the class."""
+    update = fix(
+        """
+        import player
+
+        old = vars(player.Player)
+        name, make, create = player.Player.name, old["make"], old["create"]
+
+        @property
+        def new_name(self):
+            return ("new", name.fget(self), name.__get__(self))
+
+        player.Player.name = new_name
+        player.Player.make = staticmethod(lambda: ("new", make.__func__(), make()))
+
+        @classmethod
+        def new_create(cls):
+            return ("new", create.__get__(None, cls)())
+
+        player.Player.create = new_create
+        """
+    )
+    assert other.p.name == ("new", "old name", "old name")
+    assert other.make() == ("new", "old make", "old make")
+    assert other.Sub.create() == ("new", ("old create", "Sub"))
+    update.undo()
+    assert (other.p.name, other.make()) == ("old name", "old make")
+    assert other.Sub.create() == ("old create", "Sub")
+
+
+def test_descriptors_nest_over_several_hotfixes(player, other, fix):
+    for number in range(4):
+        fix(
+            f"""
+            import player
+
+            old = player.Player.name
+            player.Player.name = property(lambda self: ({number}, old.fget(self)))
+            """
+        )
+    assert other.p.name == (3, (2, (1, (0, "old name"))))
+
+
+def test_a_property_with_a_setter_that_calls_the_old_one(live, fix):
+    module = live.module(
+        "hero",
+        """
+        class Hero:
+            @property
+            def hp(self):
+                return self._hp
+            @hp.setter
+            def hp(self, value):
+                self._hp = value
+        hero = Hero()
+        """,
+    )
+    fix(
+        """
+        import hero
+
+        old = hero.Hero.hp
+
+        @old.setter
+        def hp(self, value):
+            old.fset(self, min(value, 100))
+
+        hero.Hero.hp = hp
+        """
+    )
+    module.hero.hp = 500
+    assert module.hero.hp == 100
+
+
+def test_the_original_of_a_cache_is_a_cache(live, fix):
+    module = live.module(
+        "costs",
+        """
+        import functools
+        RUNS = []
+        @functools.lru_cache(maxsize=7, typed=True)
+        def cost(n):
+            RUNS.append(n)
+            return n
+        held = cost
+        """,
+    )
+    fix(
+        """
+        import costs, functools
+
+        old = costs.cost
+
+        @functools.lru_cache(maxsize=7, typed=True)
+        def cost(n):
+            return old(n) + old(n)
+
+        costs.cost = cost
+        """
+    )
+    assert module.held is module.cost
+    assert module.held(4) == module.held(4) == 8
+    assert module.RUNS == [4]
