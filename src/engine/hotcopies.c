@@ -157,6 +157,73 @@ rs_hot_copy_wrapper(rs_session *s, PyObject *live)
     return result < 0 ? -1 : 0;
 }
 
+/* ---- what originals refer to ---- */
+
+/* Cells of a copy that hold something of which there is a copy: `@wraps` and the like. The
+ * live function shares the others with it. 0 or -1. */
+static int
+copy_closure(rs_session *s, PyObject *copy)
+{
+    PyObject *closure = RS_FUNCTION(copy)->func_closure, *mine = NULL;
+    for (Py_ssize_t i = 0; closure != NULL && i < PyTuple_GET_SIZE(closure); i++) {
+        PyObject *held = PyCell_GET(PyTuple_GET_ITEM(closure, i));
+        PyObject *original = NULL, *cell;
+        int copied = held != NULL ? original_of(s, held, &original) : 0;
+        if (copied > 0 && mine == NULL) {
+            mine = PyTuple_New(PyTuple_GET_SIZE(closure));
+            for (Py_ssize_t k = 0; mine != NULL && k < PyTuple_GET_SIZE(closure); k++) {
+                PyTuple_SET_ITEM(mine, k, Py_NewRef(PyTuple_GET_ITEM(closure, k)));
+            }
+        }
+        cell = copied > 0 && mine != NULL ? PyCell_New(original) : NULL;
+        Py_XDECREF(original);
+        if (copied < 0 || (copied > 0 && cell == NULL)) {
+            Py_XDECREF(mine);
+            return -1;
+        }
+        if (cell != NULL) {
+            PyTuple_SetItem(mine, i, cell); /* nobody else has it yet */
+        }
+    }
+    if (mine != NULL) {
+        Py_SETREF(RS_FUNCTION(copy)->func_closure, mine);
+    }
+    return 0;
+}
+
+/* `__wrapped__`. 0 or -1. */
+static int
+copy_attributes(rs_session *s, PyObject *copy)
+{
+    PyObject *dict = RS_FUNCTION(copy)->func_dict, *key, *value;
+    Py_ssize_t pos = 0;
+    int result = 0;
+    while (dict != NULL && result == 0 && PyDict_Next(dict, &pos, &key, &value)) {
+        PyObject *original = NULL;
+        int copied = original_of(s, value, &original);
+        result = copied <= 0 ? copied : PyDict_SetItem(dict, key, original);
+        Py_XDECREF(original);
+    }
+    return result;
+}
+
+int
+rs_hot_copy_insides(rs_session *s)
+{
+    PyObject *copies = PyList_New(0), *copy;
+    Py_ssize_t pos = 0;
+    int result = copies != NULL ? 0 : -1;
+    while (result == 0 && rs_idmap_next(&s->hot->originals, &pos, NULL, &copy)) {
+        result = PyFunction_Check(copy) ? PyList_Append(copies, copy) : 0;
+    }
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(copies); i++) {
+        copy = PyList_GET_ITEM(copies, i);
+        result = copy_closure(s, copy) < 0 ? -1 : copy_attributes(s, copy);
+    }
+    Py_XDECREF(copies);
+    return result;
+}
+
 int
 rs_hot_redirect_originals(rs_session *s)
 {

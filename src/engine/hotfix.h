@@ -90,6 +90,8 @@ int rs_hot_place_methods(rs_session *s);
 int rs_hot_copy_original(rs_session *s, PyObject *live);
 /* After all of these: a descriptor or cache around such functions. 0 or -1. */
 int rs_hot_copy_wrapper(rs_session *s, PyObject *live);
+/* Then: what the copies hold of each other. 0 or -1. */
+int rs_hot_copy_insides(rs_session *s);
 /* References of the snippet's objects to such functions become references to the copies. At
  * once. 0 or -1. */
 int rs_hot_redirect_originals(rs_session *s);

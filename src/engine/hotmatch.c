@@ -381,5 +381,8 @@ rs_hot_match(rs_session *s)
             return -1;
         }
     }
-    return rs_hot_redirect_originals(s) < 0 ? -1 : rs_enum_map(s);
+    if (rs_hot_copy_insides(s) < 0 || rs_hot_redirect_originals(s) < 0) {
+        return -1;
+    }
+    return rs_enum_map(s);
 }

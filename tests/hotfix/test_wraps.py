@@ -264,3 +264,73 @@ def test_the_original_of_a_cache_is_a_cache(live, fix):
     assert module.held is module.cost
     assert module.held(4) == module.held(4) == 8
     assert module.RUNS == [4]
+
+
+def test_what_the_same_decorator_made_of_both(live, fix):
+    """The original's inside is the old one, too."""
+    module = live.module(
+        "tools",
+        """
+        import contextlib, functools
+
+        def logging(function):
+            @functools.wraps(function)
+            def wrapper(*args):
+                return ("logged", function(*args))
+            return wrapper
+
+        @logging
+        def heal(n):
+            return ("old", n)
+
+        @contextlib.contextmanager
+        def session():
+            yield "old"
+
+        @logging
+        @logging
+        def twice(n):
+            return ("old", n)
+        """,
+    )
+    heal, inside = module.heal, module.heal.__wrapped__
+    fixes = [
+        fix(
+            f"""
+            import contextlib
+            import tools
+
+            heal, session, twice = tools.heal, tools.session, tools.twice
+
+            @tools.logging
+            def new_heal(n):
+                return ({number}, heal(n), heal.__wrapped__(n))
+
+            @contextlib.contextmanager
+            def new_session():
+                with session() as inner:
+                    yield ({number}, inner)
+
+            @tools.logging
+            @tools.logging
+            def new_twice(n):
+                return ({number}, twice(n))
+
+            tools.heal, tools.session, tools.twice = new_heal, new_session, new_twice
+            """
+        )
+        for number in (1, 2)
+    ]
+    assert module.heal is heal
+    assert module.heal.__wrapped__ is inside
+    old = ("logged", ("old", 5))
+    once = (1, old, ("old", 5))
+    assert heal(5) == ("logged", (2, ("logged", once), once))
+    with module.session() as value:
+        assert value == (2, (1, "old"))
+    twice = ("logged", ("logged", (1, ("logged", old))))
+    assert module.twice(5) == ("logged", ("logged", (2, twice)))
+    for update in reversed(fixes):
+        update.undo()
+    assert (heal(5), inside(5)) == (old, ("old", 5))
+    assert module.twice(5) == ("logged", old)
