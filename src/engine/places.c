@@ -17,8 +17,9 @@ collect_class(rs_places *places, PyObject *type)
 static int
 collect_enum(rs_places *places, PyObject *type)
 {
-    static const char *const names[] = {"_member_map_", "_value2member_map_",
-                                        "_member_names_"};
+    static const char *const names[] = {
+        "_member_map_",      "_value2member_map_",  "_member_names_",
+        "_hashable_values_", "_unhashable_values_", "_unhashable_values_map_"};
     PyObject *dict = PyType_GetDict(RS_TYPE(type)), *member, *members;
     Py_ssize_t pos = 0;
     int result = 0;
@@ -305,6 +306,13 @@ holds_definitions(const rs_op *op)
     return pos > 0;
 }
 
+/* A member that is put into its class. */
+static int
+is_member(const rs_places *places, const PyObject *op)
+{
+    return op != NULL && rs_idmap_has(&places->enums, op);
+}
+
 int
 rs_place_is_code(const rs_places *places, const rs_op *op)
 {
@@ -319,6 +327,9 @@ rs_place_is_code(const rs_places *places, const rs_op *op)
     case RS_OP_DICT:
     case RS_OP_TYPE:
         return is_definition(op->seen) || is_definition(op->value) ||
+               ((op->kind == RS_OP_TYPE ||
+                 rs_idmap_get(&places->classes, op->target) != NULL) &&
+                (is_member(places, op->seen) || is_member(places, op->value))) ||
                ((op->kind == RS_OP_TYPE ||
                  rs_idmap_get(&places->classes, op->target) != NULL ||
                  is_module_dict(places->entry, op->target)) &&

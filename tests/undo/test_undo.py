@@ -380,3 +380,16 @@ def test_containers_without_a_name_are_called_by_their_type(live):
     assert m.HELD[0].table == {}
     assert [change.qualname for change in undone.changes] == ["(a dict)['a.b']"]
     assert "elsewhere\n└─ (a dict)['a.b']  deleted" in str(undone)
+
+
+def test_only_code_takes_members_of_an_enumeration_as_a_whole(live):
+    m = live.module("m", "import enum\nclass E(enum.Enum):\n    A = 1\n")
+    live.edit("m", "import enum\nclass E(enum.Enum):\n    A = 5\n    B = 2\n")
+    update = resoul.reload("m")
+    assert m.E(2) is m.E.B
+    update.undo(only="code")
+    assert (list(m.E), m.E.A.value, m.E(1)) == ([m.E.A], 1, m.E.A)
+    assert not hasattr(m.E, "B")
+    for value in (2, 5):
+        with pytest.raises(ValueError, match="is not a valid"):
+            m.E(value)
