@@ -148,9 +148,11 @@ count_op(report *r, const rs_places *places, const rs_op *op)
 {
     rs_place place;
     int result;
+    if (rs_idmap_has(&places->enums, op->target)) {
+        return 0; /* members were told of */
+    }
     if (op->kind == RS_OP_BODY ||
-        (op->kind == RS_OP_DICT && !is_namespace(places, op->target) &&
-         !rs_place_is_code(places, op))) {
+        (op->kind == RS_OP_DICT && !is_namespace(places, op->target))) {
         return count_container(r, op);
     }
     if (op->kind != RS_OP_ATTRIBUTE) {

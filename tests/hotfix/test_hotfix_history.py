@@ -136,3 +136,37 @@ def test_members_that_a_new_class_lacks_can_be_deleted(player, fix):
     fix(source.format("del player.Gun.__init__"), strict=True)
     assert "__init__" not in vars(player.Gun)
     assert player.Gun().aim() == "aimed"
+
+
+def test_functions_that_it_puts_into_containers_are_changes(player, fix):
+    update = fix(
+        """
+        import player
+
+        player.TABLE["callback"] = lambda: 1
+        player.TABLE["gun"] = player.heal
+        """
+    )
+    assert update
+    assert actions(update, "TABLE['callback']") == {"added"}
+    assert actions(update, "TABLE['gun']") == {"changed"}
+    update.undo()
+    assert player.TABLE["gun"] == {"damage": 3}
+
+
+def test_members_of_an_enumeration_are_told_of_once(live, fix):
+    live.module("m", "import enum\nclass E(enum.Enum):\n    A = 1\n")
+    update = fix(
+        """
+        import enum, m
+
+        class E(enum.Enum):
+            A = 1
+            B = 2
+
+        m.E = E
+        """
+    )
+    assert [(c.module, c.qualname) for c in update.changes if c.action != "moved"] == [
+        ("m", "E.B")
+    ]
