@@ -345,6 +345,22 @@ pour_value(pouring *p, PyObject *live, PyObject *donor)
     return PyFunction_Check(live) ? forward(p, live, donor) : 0;
 }
 
+/* Descriptors around functions of classes that take new contents. */
+static int
+copy_wrappers_of(rs_session *s, PyObject *type)
+{
+    PyObject *dict = PyType_GetDict(RS_TYPE(type)), *value;
+    Py_ssize_t pos = 0;
+    int result = 0;
+    while (result == 0 && PyDict_Next(dict, &pos, NULL, &value)) {
+        Py_INCREF(value); /* functools runs: other threads may */
+        result = rs_hot_copy_wrapper(s, value);
+        Py_DECREF(value);
+    }
+    Py_DECREF(dict);
+    return result;
+}
+
 int
 rs_hot_match(rs_session *s)
 {
@@ -378,6 +394,12 @@ rs_hot_match(rs_session *s)
     for (Py_ssize_t i = 0; i < hot->n_writes; i++) {
         const rs_hot_write *w = &hot->writes[i];
         if (w->poured && rs_hot_copy_wrapper(s, w->old) < 0) {
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < s->n_pairs; i++) {
+        if (s->pairs[i].kind == RS_PAIR_CLASS &&
+            copy_wrappers_of(s, s->pairs[i].live) < 0) {
             return -1;
         }
     }

@@ -334,3 +334,28 @@ def test_what_the_same_decorator_made_of_both(live, fix):
         update.undo()
     assert (heal(5), inside(5)) == (old, ("old", 5))
     assert module.twice(5) == ("logged", old)
+
+
+def test_methods_of_the_class_that_a_class_replaces(player, other, fix):
+    """The functions are originals; the old class itself is the new one."""
+    update = fix(
+        """
+        import player
+
+        old_fire, old_name, Old = player.Player.fire, player.Player.name, player.Player
+
+        class Player(player.Base):
+            def fire(self):
+                return ("new", old_fire(self), Old is player.Player)
+
+            @property
+            def name(self):
+                return ("new", old_name.fget(self))
+
+        player.Player = Player
+        """
+    )
+    assert other.bound() == ("new", "old fire", True)
+    assert other.p.name == ("new", "old name")
+    update.undo()
+    assert (other.bound(), other.p.name) == ("old fire", "old name")
