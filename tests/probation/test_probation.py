@@ -345,7 +345,7 @@ def test_below_a_later_fix_it_goes_with_that(m, probation):
     else:
         fail(m.fire, 2)
         wait_until(lambda: second.state == "undone")
-    wait_until(lambda: m.fire(1) == "old")
+    wait_until(lambda: m.fire(0) == "old")
 
 
 def test_a_later_fix_that_is_not_undone_keeps_what_is_below(m):
