@@ -1,6 +1,7 @@
 #include "caches.h"
 
 #include "heap.h"
+#include "op.h"
 #include "same.h"
 #include "wrappers.h"
 
@@ -66,9 +67,131 @@ find_nested(rs_session *s)
     return named ? rs_heap_walk(look_at, s) : 0;
 }
 
+/* ---- what functools.singledispatch has found ---- */
+
+/* Dicts that changed and may be registries: those have `object` as a key. 0 or -1. */
+static int
+collect_registries(const rs_session *s, rs_idmap *registries)
+{
+    for (Py_ssize_t i = 0; i < s->journal.used; i++) {
+        const rs_op *op = &s->journal.ops[i];
+        int found;
+        if ((op->kind != RS_OP_DICT && op->kind != RS_OP_BODY) || op->cache ||
+            !PyDict_CheckExact(op->target) ||
+            (op->kind == RS_OP_DICT && !PyType_Check(op->key))) {
+            continue;
+        }
+        found = PyDict_Contains(op->target, (PyObject *)&PyBaseObject_Type);
+        if (found < 0 ||
+            (found && rs_idmap_set(registries, op->target, op->target) < 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Does the cache hold what the registry does not? */
+static int
+is_stale(const rs_state *st, PyObject *registry, PyObject *cache)
+{
+    PyObject *dict = PyObject_GenericGetDict(cache, NULL), *data, *found, *known;
+    Py_ssize_t pos = 0;
+    int stale = 0;
+    data = dict != NULL ? PyDict_GetItemWithError(dict, st->names.data) : NULL;
+    PyErr_Clear(); /* no WeakKeyDictionary */
+    while (data != NULL && PyDict_CheckExact(data) && PyDict_CheckExact(registry) &&
+           !stale && PyDict_Next(data, &pos, NULL, &found)) {
+        Py_ssize_t at = 0;
+        stale = 1;
+        while (stale && PyDict_Next(registry, &at, NULL, &known)) {
+            stale = known != found;
+        }
+    }
+    Py_XDECREF(dict);
+    return stale;
+}
+
+/* Appends the caches of dispatchers that have one of the registries to `list`; NULL: those
+ * that are stale. 0 or -1. */
+static int
+collect_dispatch_caches(const rs_state *st, PyObject *namespace, int classes,
+                        const rs_idmap *registries, PyObject **list)
+{
+    Py_ssize_t pos = 0;
+    PyObject *value;
+    int result = 0;
+    while (result == 0 && PyDict_Next(namespace, &pos, NULL, &value)) {
+        PyObject *dispatcher = rs_dispatcher_of(value), *registry, *cache;
+        if (dispatcher != NULL) {
+            registry = rs_singledispatch_part(dispatcher, st->names.registry);
+            cache = rs_singledispatch_part(dispatcher, st->names.dispatch_cache);
+            if (registry != NULL && cache != NULL &&
+                (registries != NULL ? rs_idmap_has(registries, registry)
+                                    : is_stale(st, registry, cache))) {
+                if (*list ==
+                    NULL) { /* mostly there are none, and no memory is needed */
+                    *list = PyList_New(0);
+                }
+                result = *list != NULL ? PyList_Append(*list, cache) : -1;
+            }
+        } else if (classes && PyType_Check(value)) {
+            PyObject *dict = PyType_GetDict(RS_TYPE(value));
+            if (dict != NULL) {
+                result = collect_dispatch_caches(st, dict, 0, registries, list);
+                Py_DECREF(dict);
+            }
+        }
+    }
+    return result;
+}
+
+/* Forget what dispatchers found that modules and their classes have by a name. 0 or -1. */
+static int
+empty_dispatch_caches(const rs_state *st, const rs_idmap *registries)
+{
+    PyObject *modules = PyImport_GetModuleDict(), *module, *list = NULL;
+    Py_ssize_t pos = 0;
+    int result = 0;
+    while (result == 0 && PyDict_Next(modules, &pos, NULL, &module)) {
+        if (PyModule_Check(module)) {
+            result = collect_dispatch_caches(st, PyModule_GetDict(module), 1,
+                                             registries, &list);
+        }
+    }
+    for (Py_ssize_t i = 0; result == 0 && list != NULL && i < PyList_GET_SIZE(list);
+         i++) {
+        PyObject *done = PyObject_CallMethod(PyList_GET_ITEM(list, i), "clear", NULL);
+        result = done != NULL ? 0 : -1;
+        Py_XDECREF(done);
+    }
+    Py_XDECREF(list);
+    return result;
+}
+
+static int
+forget_dispatched(const rs_session *s)
+{
+    rs_idmap registries = {0};
+    int result = collect_registries(s, &registries);
+    if (result == 0 && registries.used != 0) {
+        result = empty_dispatch_caches(s->st, &registries);
+    }
+    rs_idmap_clear(&registries);
+    return result;
+}
+
+int
+rs_caches_forget_stale(const rs_session *s)
+{
+    return empty_dispatch_caches(s->st, NULL);
+}
+
 int
 rs_caches_empty(rs_session *s)
 {
+    if (forget_dispatched(s) < 0) {
+        return -1;
+    }
     if (!really_changed(s)) {
         return 0;
     }

@@ -212,6 +212,30 @@ see_globals(rs_reach *r, PyObject *globals, PyObject *names)
     return result < 0 ? -1 : 0;
 }
 
+/* What `@function.register` writes into. */
+static int
+see_dispatcher(rs_reach *r, PyObject *op)
+{
+    PyObject *dispatcher = rs_dispatcher_of(op);
+    PyObject *registry = dispatcher != NULL ? rs_singledispatch_part(
+                                                  dispatcher, r->s->st->names.registry)
+                                            : NULL;
+    return registry != NULL ? see_container(r, registry) : 0;
+}
+
+/* `@method.register` in a class body. */
+static int
+see_dispatchers(rs_reach *r, PyObject *dict)
+{
+    Py_ssize_t pos = 0;
+    PyObject *value;
+    int result = 0;
+    while (result >= 0 && PyDict_Next(dict, &pos, NULL, &value)) {
+        result = see_dispatcher(r, value);
+    }
+    return result < 0 ? -1 : 0;
+}
+
 /* What a call of `function` can change: globals it names, and what it closed over. */
 static int
 see_function(rs_reach *r, PyObject *function)
@@ -240,9 +264,8 @@ see_function(rs_reach *r, PyObject *function)
             result = r->visitor->attribute(r->arg, cell, r->s->st->names.cell_contents);
         }
     }
-    if (result >= 0 && rs_is_singledispatch(function)) { /* @function.register */
-        PyObject *registry = rs_singledispatch_part(function, r->s->st->names.registry);
-        result = registry != NULL ? see_container(r, registry) : 0;
+    if (result >= 0) {
+        result = see_dispatcher(r, function);
     }
     return result < 0 ? -1 : 0;
 }
@@ -260,6 +283,9 @@ see_class_containers(rs_reach *r, PyTypeObject *type)
         }
         dict = PyType_GetDict(base);
         result = see_containers(r, dict, NULL);
+        if (result >= 0) {
+            result = see_dispatchers(r, dict);
+        }
         Py_DECREF(dict);
         if (result < 0) {
             return -1;
@@ -583,7 +609,7 @@ see_value(rs_reach *r, PyObject *value, int depth, int foreign)
     if (PyType_Check(value)) {
         return see_class(r, RS_TYPE(value));
     }
-    if (r->thorough && count_stored(r, value) < 0) {
+    if ((r->thorough && count_stored(r, value) < 0) || see_dispatcher(r, value) < 0) {
         return -1;
     }
     return see_instance(r, value);

@@ -1,5 +1,7 @@
 #include "wrappers.h"
 
+#include <string.h>
+
 #include "same.h"
 #include "scope.h"
 
@@ -129,6 +131,25 @@ rs_is_singledispatch(PyObject *func)
     }
     module = PyDict_GetItemString(RS_FUNCTION(func)->func_globals, "__name__");
     return rs_text_equals(module, "functools");
+}
+
+PyObject *
+rs_dispatcher_of(PyObject *op)
+{
+    PyObject *dict, *inner = NULL;
+    if (PyFunction_Check(op)) {
+        return rs_is_singledispatch(op) ? op : NULL;
+    }
+    if (strcmp(Py_TYPE(op)->tp_name, "singledispatchmethod") != 0) {
+        return NULL;
+    }
+    dict = PyObject_GenericGetDict(op, NULL);
+    if (dict != NULL) {
+        inner = PyDict_GetItemString(dict, "dispatcher");
+        Py_DECREF(dict); /* the object has it, too */
+    }
+    PyErr_Clear(); /* one without a dict is not that of functools */
+    return inner != NULL && rs_is_singledispatch(inner) ? inner : NULL;
 }
 
 PyObject *

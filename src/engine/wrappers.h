@@ -33,6 +33,9 @@ int rs_function_same(const rs_session *s, PyObject *live, PyObject *donor);
 
 /* Is `func` the wrapper that functools.singledispatch makes? */
 int rs_is_singledispatch(PyObject *func);
+/* That wrapper, if `op` is one or a functools.singledispatchmethod around one; else NULL.
+ * Borrowed; sets no exception. */
+PyObject *rs_dispatcher_of(PyObject *op);
 
 /* What such a wrapper's dispatch() has in a free variable: borrowed or NULL. */
 PyObject *rs_singledispatch_part(PyObject *func, PyObject *name);
