@@ -73,16 +73,14 @@ def order(live):
 
 
 SLOW_BODY = """
+import time
+
+
 def f():
     return VERSION
 
 
-def wait():
-    for _ in range(300_000):
-        pass
-
-
-wait()
+time.sleep(0.02)  # long enough for other threads to look, however busy the machine is
 
 
 def g():
