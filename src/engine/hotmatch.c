@@ -265,6 +265,93 @@ refuse_class(pouring *p, PyObject *donor)
                : 0;
 }
 
+/* What is looked for in the code of a class that replaces another one. */
+typedef struct {
+    pouring *p;
+    PyTypeObject *live, *donor;
+} old_search;
+
+/* A function of both classes that the code names, too: borrowed, or NULL. */
+static PyObject *
+replaced_member(const old_search *o, PyObject *names)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        PyObject *value = rs_class_get(o->donor, name);
+        if (value != NULL && Py_TYPE(value)->tp_descr_get != NULL &&
+            rs_class_get(o->live, name) != NULL) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* Code that calls a member of the class it replaces, by a name that the snippet gave this,
+ * means what the class was; but it is the class that it is then. */
+static int
+warn_of_old(const old_search *o, PyObject *code)
+{
+    const rs_session *s = o->p->s;
+    const struct rs_hot *hot = s->hot;
+    const rs_unit as_unit = {.name = hot->o.label, .filename = hot->o.filename};
+    PyObject *names = RS_CODE(code)->co_names, *consts = RS_CODE(code)->co_consts;
+    PyObject *member = replaced_member(o, names);
+    int result = 0;
+    for (Py_ssize_t i = 0; member != NULL && result == 0 && i < PyTuple_GET_SIZE(names);
+         i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        PyObject *value = PyDict_GetItemWithError(hot->ns, name);
+        if (value == (PyObject *)o->live) {
+            result = rs_notice(
+                o->p->s, "RSL622", &as_unit, RS_CODE(code)->co_qualname,
+                RS_CODE(code)->co_firstlineno,
+                "'%U' is the class that this one replaces, and has the new "
+                "'%U' from the commit on; keep the old one in a name of "
+                "its own to call it",
+                name, member);
+        } else if (value == NULL && PyErr_Occurred()) {
+            result = -1;
+        }
+    }
+    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(consts); i++) {
+        PyObject *inner = PyTuple_GET_ITEM(consts, i);
+        result = PyCode_Check(inner) ? warn_of_old(o, inner) : 0;
+    }
+    return result;
+}
+
+/* Functions that the class itself has, static and class methods among them. */
+static int
+warn_of_uses(pouring *p, PyObject *live, PyObject *donor)
+{
+    old_search o = {p, RS_TYPE(live), RS_TYPE(donor)};
+    PyObject *dict, *value;
+    Py_ssize_t pos = 0;
+    int result = 0;
+    if (p->s->hot->o.inside != Py_None) {
+        return 0; /* names are those of the module */
+    }
+    dict = PyType_GetDict(o.donor);
+    while (result == 0 && PyDict_Next(dict, &pos, NULL, &value)) {
+        PyObject *func = Py_NewRef(value);
+        if (Py_TYPE(value) == &PyStaticMethod_Type ||
+            Py_TYPE(value) == &PyClassMethod_Type) {
+            Py_SETREF(func, PyObject_GetAttrString(value, "__func__"));
+        } else if (Py_TYPE(value) == &PyProperty_Type) {
+            Py_SETREF(func, PyObject_GetAttrString(value, "fget"));
+        }
+        if (func == NULL) {
+            result = -1;
+        } else if (PyFunction_Check(func) &&
+                   rs_hot_is_namespace(p->s, RS_FUNCTION(func)->func_globals)) {
+            result = warn_of_old(&o, RS_FUNCTION(func)->func_code);
+        }
+        Py_XDECREF(func);
+    }
+    Py_DECREF(dict);
+    return result;
+}
+
 /* Functions of the class are called as they would be in its place. */
 static int
 rename_functions(rs_session *s, PyTypeObject *donor, PyObject *module, PyObject *from,
@@ -308,6 +395,9 @@ pour_class(pouring *p, PyObject *live, PyObject *donor)
     }
     if (PyType_IsSubtype(RS_TYPE(donor), RS_TYPE(live))) {
         return refuse_class(p, donor);
+    }
+    if (warn_of_uses(p, live, donor) < 0) {
+        return -1;
     }
     from = Py_NewRef(RS_HEAPTYPE(donor)->ht_qualname);
     to = RS_HEAPTYPE(live)->ht_qualname;

@@ -1,5 +1,9 @@
 """A replacement that calls what it replaces."""
 
+import pytest
+
+import resoul
+
 
 def test_the_snippet_means_the_original_code(player, other, fix):
     fix(
@@ -359,3 +363,36 @@ def test_methods_of_the_class_that_a_class_replaces(player, other, fix):
     assert other.p.name == ("new", "old name")
     update.undo()
     assert (other.bound(), other.p.name) == ("old fire", "old name")
+
+
+REPLACING = """
+    import player
+
+    Old = player.Gun
+    old_init = player.Gun.__init__
+
+    class Gun:
+        def __init__(self):
+            {}
+
+        def is_old(self):
+            return isinstance(self, Old)
+
+    player.Gun = Gun
+    """
+
+
+def test_code_that_calls_the_class_that_it_replaces_is_told_of(player, fix):
+    source = REPLACING.format("Old.__init__(self)")
+    with pytest.raises(resoul.RefusedError, match=r":7\): 'Old' is the class") as error:
+        fix(source, strict=True)
+    assert {reason.code for reason in error.value.reasons} == {"RSL622"}
+    assert player.Gun().damage == 1
+    update = fix(source)
+    assert [(n.code, n.qualname) for n in update.warnings] == [
+        ("RSL622", "Gun.__init__")
+    ]
+    update.undo()
+    update = fix(REPLACING.format("old_init(self); self.new = True"), strict=True)
+    gun = player.Gun()
+    assert (gun.damage, gun.new, gun.is_old()) == (1, True, True)
