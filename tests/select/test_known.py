@@ -279,7 +279,9 @@ def test_an_update_that_a_hook_takes_back_changes_no_knowledge(live):
     assert known_text("m") == text(SOURCE)
 
 
-def test_a_loader_that_comes_to_run_modules_itself(live):
+def test_a_loader_that_comes_to_run_modules_itself(live, monkeypatch):
+    # or the cache file would tell what the functions that stay were compiled from
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     m = live.module("m", SOURCE)
 
     class Runs(Base):
