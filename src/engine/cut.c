@@ -1,5 +1,6 @@
 #include "cut.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,13 +92,15 @@ rs_cut_nodes(rs_cut *cut, Py_ssize_t number)
 
 /* ---- many chunks at once ---- */
 
-/* It is read by itself: known already, or matched, or its end is not on its last line. */
+/* It is read by itself: known already, or matched, or its end is not on its last line, or
+ * not known, as of a text that could not be cut. */
 static int
 is_apart(const rs_cut_chunk *chunk)
 {
     Py_ssize_t n = PyUnicode_GET_LENGTH(chunk->text);
     Py_UCS4 last = n > 0 ? PyUnicode_READ_CHAR(chunk->text, n - 1) : '\n';
-    return chunk->partner >= 0 || chunk->nodes != NULL || last == '\n' || last == '\r';
+    return chunk->partner >= 0 || chunk->nodes != NULL || last == '\n' ||
+           last == '\r' || chunk->last_line == INT_MAX;
 }
 
 /* The chunks that have no partner, each where it is in the file, and nothing between them.
