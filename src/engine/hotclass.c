@@ -37,10 +37,11 @@ look_at_node(PyObject *node, void *arg)
     } else if (rs_ast_is(node, "arg") || rs_ast_is(node, "keyword")) {
         use->private |= is_private(rs_ast_get(node, "arg"));
     } else if (rs_ast_is(node, "Call")) {
-        PyObject *func = rs_ast_get(node, "func"), *args = rs_ast_list(node, "args");
-        use->super |= rs_ast_is(func, "Name") &&
-                      rs_text_equals(rs_ast_get(func, "id"), "super") && args != NULL &&
-                      PyList_GET_SIZE(args) == 0;
+        PyObject *func = rs_ast_get(node, "func");
+        PyObject *args = func != NULL ? rs_ast_list(node, "args") : NULL;
+        use->super |= args != NULL && PyList_GET_SIZE(args) == 0 &&
+                      rs_ast_is(func, "Name") &&
+                      rs_text_equals(rs_ast_get(func, "id"), "super");
     }
     return PyErr_Occurred() ? -1 : 0;
 }
