@@ -382,6 +382,7 @@ REPLACING = """
     """
 
 
+@pytest.mark.refuses("RSL622")
 def test_code_that_calls_the_class_that_it_replaces_is_told_of(player, fix):
     source = REPLACING.format("Old.__init__(self)")
     with pytest.raises(resoul.RefusedError, match=r":7\): 'Old' is the class") as error:
