@@ -103,39 +103,32 @@ is_apart(const rs_cut_chunk *chunk)
            last == '\r' || chunk->last_line == INT_MAX;
 }
 
-/* The chunks that have no partner, each where it is in the file, and nothing between them.
- * *n: how many. A new str, or NULL. */
+/* The chunks that have no partner, each where it is in the file, and nothing between them: a
+ * new str, or NULL. */
 static PyObject *
-join_changed(const rs_cut *cut, Py_ssize_t *n)
+join_changed(const rs_cut *cut)
 {
-    int line = 1;
+    int line = 1, failed;
     /* owned */
     PyObject *result = NULL, *parts = PyList_New(0);
     PyObject *newline = PyUnicode_FromString("\n"), *nothing = PyUnicode_New(0, 0);
-    *n = 0;
-    for (Py_ssize_t i = 0; i < cut->count; i++) {
+    failed = parts == NULL || newline == NULL || nothing == NULL;
+    for (Py_ssize_t i = 0; !failed && i < cut->count; i++) {
         const rs_cut_chunk *chunk = &cut->at[i];
         PyObject *lines;
-        int failed;
         if (is_apart(chunk)) {
             continue;
-        }
-        if (parts == NULL || newline == NULL || nothing == NULL) {
-            goto done;
         }
         lines = PySequence_Repeat(newline, chunk->line - line);
         failed = lines == NULL || PyList_Append(parts, lines) < 0 ||
                  PyList_Append(parts, chunk->text) < 0 ||
                  PyList_Append(parts, newline) < 0;
         Py_XDECREF(lines);
-        if (failed) {
-            goto done;
-        }
         line = chunk->last_line + 1;
-        ++*n;
     }
-    result = PyUnicode_Join(nothing, parts);
-done:
+    if (!failed) {
+        result = PyUnicode_Join(nothing, parts);
+    }
     Py_XDECREF(parts);
     Py_XDECREF(newline);
     Py_XDECREF(nothing);
@@ -175,15 +168,18 @@ deal_out(rs_cut *cut, PyObject *statements)
 int
 rs_cut_parse_changed(rs_cut *cut)
 {
-    Py_ssize_t n;
-    PyObject *statements, *text = join_changed(cut, &n);
+    Py_ssize_t n = 0;
+    PyObject *statements, *text;
     int result;
-    if (text == NULL) {
-        return -1;
+    for (Py_ssize_t i = 0; i < cut->count; i++) {
+        n += !is_apart(&cut->at[i]);
     }
     if (n < 2) {
-        Py_DECREF(text);
         return 0;
+    }
+    text = join_changed(cut);
+    if (text == NULL) {
+        return -1;
     }
     statements = rs_ast_parse(text, 1, cut->filename);
     Py_DECREF(text);
