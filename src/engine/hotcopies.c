@@ -1,6 +1,7 @@
 #include "hotfix.h"
 
 #include "holder.h"
+#include "loader.h"
 
 /* Another function that does what this one does now. */
 static PyObject *
@@ -92,33 +93,53 @@ copy_method(rs_session *s, PyObject *live, PyObject **copy)
     return result;
 }
 
+/* functools.lru_cache(**parameters)(func). New reference. */
+static PyObject *
+make_cache(PyObject *func, PyObject *parameters)
+{
+    PyObject *functools = PyImport_ImportModule("functools"), *result = NULL;
+    PyObject *maker = functools != NULL ? PyObject_GetAttrString(functools, "lru_cache")
+                                        : NULL;
+    PyObject *nothing = maker != NULL ? PyTuple_New(0) : NULL;
+    PyObject *decorator = nothing != NULL ? PyObject_Call(maker, nothing, parameters)
+                                          : NULL;
+    if (decorator != NULL) {
+        result = PyObject_CallOneArg(decorator, func);
+    }
+    Py_XDECREF(functools);
+    Py_XDECREF(maker);
+    Py_XDECREF(nothing);
+    Py_XDECREF(decorator);
+    return result;
+}
+
 /* With a cache of its own. One that does not say how it was made stays what it is. */
 static int
 copy_cache(rs_session *s, PyObject *live, PyObject **copy)
 {
-    PyObject *func = NULL, *parameters = NULL, *functools = NULL, *decorator = NULL,
-             *empty = PyTuple_New(0);
-    int result = empty != NULL ? original_part(s, live, "__wrapped__", &func) : -1;
+    PyObject *func = NULL, *tells = NULL, *wrapped = NULL, *parameters = NULL;
+    int result = rs_optional_attribute(live, "cache_parameters", &tells);
     if (result > 0) {
-        parameters = PyObject_CallMethod(live, "cache_parameters", NULL);
-        functools = PyImport_ImportModule("functools");
-        if (parameters != NULL && functools != NULL && PyDict_Check(parameters)) {
-            PyObject *maker = PyObject_GetAttrString(functools, "lru_cache");
-            decorator = maker != NULL ? PyObject_Call(maker, empty, parameters) : NULL;
-            Py_XDECREF(maker);
-        }
-        *copy = decorator != NULL ? PyObject_CallOneArg(decorator, func) : NULL;
-        result = *copy != NULL ? 1 : -1;
+        result = rs_optional_attribute(live, "__wrapped__", &wrapped);
     }
-    if (result < 0 && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
-        result = 0;
+    if (result > 0) {
+        result = original_of(s, wrapped, &func);
+    }
+    if (result > 0) {
+        parameters = PyObject_CallNoArgs(tells);
+        if (parameters == NULL) {
+            result = -1;
+        } else if (!PyDict_Check(parameters)) {
+            result = 0;
+        } else {
+            *copy = make_cache(func, parameters);
+            result = *copy != NULL ? 1 : -1;
+        }
     }
     Py_XDECREF(func);
+    Py_XDECREF(tells);
+    Py_XDECREF(wrapped);
     Py_XDECREF(parameters);
-    Py_XDECREF(functools);
-    Py_XDECREF(decorator);
-    Py_XDECREF(empty);
     return result;
 }
 
@@ -166,9 +187,10 @@ copy_closure(rs_session *s, PyObject *copy)
 {
     PyObject *closure = RS_FUNCTION(copy)->func_closure, *mine = NULL;
     for (Py_ssize_t i = 0; closure != NULL && i < PyTuple_GET_SIZE(closure); i++) {
-        PyObject *held = PyCell_GET(PyTuple_GET_ITEM(closure, i));
+        PyObject *held = PyCell_Get(PyTuple_GET_ITEM(closure, i));
         PyObject *original = NULL, *cell;
         int copied = held != NULL ? original_of(s, held, &original) : 0;
+        Py_XDECREF(held);
         if (copied > 0 && mine == NULL) {
             mine = PyTuple_New(PyTuple_GET_SIZE(closure));
             for (Py_ssize_t k = 0; mine != NULL && k < PyTuple_GET_SIZE(closure); k++) {
@@ -200,9 +222,14 @@ copy_attributes(rs_session *s, PyObject *copy)
     int result = 0;
     while (dict != NULL && result == 0 && PyDict_Next(dict, &pos, &key, &value)) {
         PyObject *original = NULL;
-        int copied = original_of(s, value, &original);
+        int copied;
+        Py_INCREF(key); /* functools runs: other threads may */
+        Py_INCREF(value);
+        copied = original_of(s, value, &original);
         result = copied <= 0 ? copied : PyDict_SetItem(dict, key, original);
         Py_XDECREF(original);
+        Py_DECREF(value);
+        Py_DECREF(key);
     }
     return result;
 }
