@@ -90,79 +90,86 @@ collect_registries(const rs_session *s, rs_idmap *registries)
     return 0;
 }
 
-/* Does the cache hold what the registry does not? */
+/* Has the dispatcher found what the registry does not have? */
 static int
-is_stale(const rs_state *st, PyObject *registry, PyObject *cache)
+is_stale(PyObject *registry, PyObject *data)
 {
-    PyObject *dict = PyObject_GenericGetDict(cache, NULL), *data, *found, *known;
+    PyObject *found, *known;
     Py_ssize_t pos = 0;
     int stale = 0;
-    data = dict != NULL ? PyDict_GetItemWithError(dict, st->names.data) : NULL;
-    PyErr_Clear(); /* no WeakKeyDictionary */
-    while (data != NULL && PyDict_CheckExact(data) && PyDict_CheckExact(registry) &&
-           !stale && PyDict_Next(data, &pos, NULL, &found)) {
+    while (!stale && PyDict_Next(data, &pos, NULL, &found)) {
         Py_ssize_t at = 0;
         stale = 1;
         while (stale && PyDict_Next(registry, &at, NULL, &known)) {
             stale = known != found;
         }
     }
-    Py_XDECREF(dict);
     return stale;
 }
 
-/* Appends the caches of dispatchers that have one of the registries to `list`; NULL: those
- * that are stale. 0 or -1. */
+/* Appends what the dispatcher has found to `list`, if its registry is one of those, or,
+ * without any, if it is stale. 0 or -1. */
 static int
-collect_dispatch_caches(const rs_state *st, PyObject *namespace, int classes,
-                        const rs_idmap *registries, PyObject **list)
+collect_found(const rs_state *st, PyObject *dispatcher, const rs_idmap *registries,
+              PyObject **list)
+{
+    PyObject *registry = rs_singledispatch_part(dispatcher, st->names.registry), *data;
+    int result = 0;
+    if (registry == NULL || !PyDict_CheckExact(registry) ||
+        (registries != NULL && !rs_idmap_has(registries, registry))) {
+        return 0;
+    }
+    result = rs_dispatch_cache_data(st, dispatcher, &data);
+    if (result == 1) {
+        if (registries != NULL || is_stale(registry, data)) {
+            *list = *list != NULL ? *list : PyList_New(0); /* mostly there are none */
+            result = *list != NULL ? PyList_Append(*list, data) : -1;
+        }
+        Py_DECREF(data);
+    }
+    return result < 0 ? -1 : 0;
+}
+
+static int
+collect_all_found(const rs_state *st, PyObject *namespace, int classes,
+                  const rs_idmap *registries, PyObject **list)
 {
     Py_ssize_t pos = 0;
     PyObject *value;
     int result = 0;
-    while (result == 0 && PyDict_Next(namespace, &pos, NULL, &value)) {
-        PyObject *dispatcher = rs_dispatcher_of(value), *registry, *cache;
-        if (dispatcher != NULL) {
-            registry = rs_singledispatch_part(dispatcher, st->names.registry);
-            cache = rs_singledispatch_part(dispatcher, st->names.dispatch_cache);
-            if (registry != NULL && cache != NULL &&
-                (registries != NULL ? rs_idmap_has(registries, registry)
-                                    : is_stale(st, registry, cache))) {
-                if (*list ==
-                    NULL) { /* mostly there are none, and no memory is needed */
-                    *list = PyList_New(0);
-                }
-                result = *list != NULL ? PyList_Append(*list, cache) : -1;
-            }
-        } else if (classes && PyType_Check(value)) {
-            PyObject *dict = PyType_GetDict(RS_TYPE(value));
-            if (dict != NULL) {
-                result = collect_dispatch_caches(st, dict, 0, registries, list);
-                Py_DECREF(dict);
+    while (result >= 0 && PyDict_Next(namespace, &pos, NULL, &value)) {
+        PyObject *inside;
+        result = rs_dispatcher_of(st, value, &inside);
+        if (result == 1) {
+            result = collect_found(st, inside, registries, list);
+            Py_DECREF(inside);
+        } else if (result == 0 && classes && PyType_Check(value)) {
+            inside = PyType_GetDict(RS_TYPE(value));
+            if (inside != NULL) {
+                result = collect_all_found(st, inside, 0, registries, list);
+                Py_DECREF(inside);
             }
         }
     }
     return result;
 }
 
-/* Forget what dispatchers found that modules and their classes have by a name. 0 or -1. */
+/* Dispatchers that modules and their classes have by a name forget what they found. 0 or
+ * -1. */
 static int
-empty_dispatch_caches(const rs_state *st, const rs_idmap *registries)
+forget_found(const rs_state *st, const rs_idmap *registries)
 {
     PyObject *modules = PyImport_GetModuleDict(), *module, *list = NULL;
     Py_ssize_t pos = 0;
     int result = 0;
     while (result == 0 && PyDict_Next(modules, &pos, NULL, &module)) {
         if (PyModule_Check(module)) {
-            result = collect_dispatch_caches(st, PyModule_GetDict(module), 1,
-                                             registries, &list);
+            result = collect_all_found(st, PyModule_GetDict(module), 1, registries,
+                                       &list);
         }
     }
-    for (Py_ssize_t i = 0; result == 0 && list != NULL && i < PyList_GET_SIZE(list);
-         i++) {
-        PyObject *done = PyObject_CallMethod(PyList_GET_ITEM(list, i), "clear", NULL);
-        result = done != NULL ? 0 : -1;
-        Py_XDECREF(done);
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
+        PyDict_Clear(PyList_GET_ITEM(list, i));
     }
     Py_XDECREF(list);
     return result;
@@ -174,7 +181,7 @@ forget_dispatched(const rs_session *s)
     rs_idmap registries = {0};
     int result = collect_registries(s, &registries);
     if (result == 0 && registries.used != 0) {
-        result = empty_dispatch_caches(s->st, &registries);
+        result = forget_found(s->st, &registries);
     }
     rs_idmap_clear(&registries);
     return result;
@@ -183,7 +190,7 @@ forget_dispatched(const rs_session *s)
 int
 rs_caches_forget_stale(const rs_session *s)
 {
-    return empty_dispatch_caches(s->st, NULL);
+    return forget_found(s->st, NULL);
 }
 
 int

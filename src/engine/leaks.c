@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "adopt.h"
+#include "caches.h"
 #include "hotfix.h"
 #include "imports.h"
 #include "lookup.h"
@@ -772,6 +773,9 @@ rs_leaks_take_back(rs_session *s)
             PyErr_Clear();
             complete = 0;
         }
+    }
+    if (rs_caches_forget_stale(s) < 0) {
+        PyErr_WriteUnraisable(s->update);
     }
     if (!complete &&
         rs_notice(s, "RSL608", NULL, NULL, 0,

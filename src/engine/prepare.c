@@ -1,7 +1,6 @@
 #include "prepare.h"
 
 #include "base.h"
-#include "caches.h"
 #include "clock.h"
 #include "failure.h"
 #include "frames.h"
@@ -181,9 +180,6 @@ rs_prepare_take_back(rs_session *s)
     rs_migrate_take_back(s);
     rs_hot_take_back(s);
     rs_leaks_take_back(s);
-    if (rs_caches_forget_stale(s) < 0) {
-        PyErr_WriteUnraisable(s->update);
-    }
     if (s->builtins != NULL && empty_typing_caches() < 0) {
         PyErr_WriteUnraisable(NULL);
     }

@@ -216,11 +216,14 @@ see_globals(rs_reach *r, PyObject *globals, PyObject *names)
 static int
 see_dispatcher(rs_reach *r, PyObject *op)
 {
-    PyObject *dispatcher = rs_dispatcher_of(op);
-    PyObject *registry = dispatcher != NULL ? rs_singledispatch_part(
-                                                  dispatcher, r->s->st->names.registry)
-                                            : NULL;
-    return registry != NULL ? see_container(r, registry) : 0;
+    PyObject *dispatcher, *registry;
+    int result = rs_dispatcher_of(r->s->st, op, &dispatcher);
+    if (result == 1) {
+        registry = rs_singledispatch_part(dispatcher, r->s->st->names.registry);
+        result = registry != NULL ? see_container(r, registry) : 0;
+        Py_DECREF(dispatcher);
+    }
+    return result;
 }
 
 /* `@method.register` in a class body. */

@@ -93,26 +93,18 @@ plan_registry(rs_session *s, PyObject *registry, PyObject *new_registry)
     return result;
 }
 
-/* The cache of singledispatch is a WeakKeyDictionary: what it found may be wrong now. */
+/* What singledispatch has found may be wrong now. */
 static int
-plan_empty_cache(rs_session *s, PyObject *cache)
+plan_empty_cache(rs_session *s, PyObject *live)
 {
-    int result = -1;
-    PyObject *dict = PyObject_GenericGetDict(cache, NULL), *empty = NULL, *data;
-    if (dict == NULL) {
-        return -1;
-    }
-    data = PyDict_GetItemWithError(dict, s->st->names.data);
-    if (data == NULL || !PyDict_CheckExact(data)) {
-        result = PyErr_Occurred() ? -1 : 0;
-        goto done;
+    PyObject *data, *empty;
+    int result = rs_dispatch_cache_data(s->st, live, &data);
+    if (result <= 0) {
+        return result;
     }
     empty = PyDict_New();
-    if (empty != NULL) {
-        result = rs_plan_body_cache(&s->journal, data, empty);
-    }
-done:
-    Py_DECREF(dict);
+    result = empty != NULL ? rs_plan_body_cache(&s->journal, data, empty) : -1;
+    Py_DECREF(data);
     Py_XDECREF(empty);
     return result;
 }
@@ -122,15 +114,14 @@ plan_dispatch(rs_session *s, PyObject *live, PyObject *donor)
 {
     PyObject *registry = rs_singledispatch_part(live, s->st->names.registry);
     PyObject *new_registry = rs_singledispatch_part(donor, s->st->names.registry);
-    PyObject *cache = rs_singledispatch_part(live, s->st->names.dispatch_cache);
-    if (registry == NULL || new_registry == NULL || cache == NULL ||
-        !PyDict_CheckExact(registry) || !PyDict_CheckExact(new_registry)) {
+    if (registry == NULL || new_registry == NULL || !PyDict_CheckExact(registry) ||
+        !PyDict_CheckExact(new_registry)) {
         return 0;
     }
     if (plan_registry(s, registry, new_registry) < 0) {
         return -1;
     }
-    return plan_empty_cache(s, cache);
+    return plan_empty_cache(s, live);
 }
 
 /* Attributes of a wrapper that an update brings: what was copied from the function, and

@@ -88,6 +88,7 @@
     X(cell_contents)               \
     X(registry)                    \
     X(dispatch_cache)              \
+    X(dispatcher)                  \
     X(data)                        \
     X(maxlen)                      \
     X(modules)                     \

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attribute.h"
 #include "same.h"
 #include "scope.h"
 
@@ -79,8 +80,9 @@ rs_wrapper_visit(PyObject *value, visitproc visit, void *arg)
     return type->tp_traverse(value, visit_field, &walk);
 }
 
-PyObject *
-rs_closure_get(PyObject *func, PyObject *name)
+/* One of the two: the name itself, or how it is written. */
+static PyObject *
+closure_get(PyObject *func, PyObject *name, const char *ascii)
 {
     PyObject *closure = RS_FUNCTION(func)->func_closure;
     PyCodeObject *code = RS_CODE(RS_FUNCTION(func)->func_code);
@@ -90,7 +92,8 @@ rs_closure_get(PyObject *func, PyObject *name)
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(closure) && i < code->co_nfreevars;
          i++) {
-        if (rs_same_text(PyTuple_GET_ITEM(code->co_localsplusnames, first + i), name)) {
+        PyObject *own = PyTuple_GET_ITEM(code->co_localsplusnames, first + i);
+        if (name != NULL ? rs_same_text(own, name) : rs_text_equals(own, ascii)) {
             return PyCell_GET(PyTuple_GET_ITEM(closure, i));
         }
     }
@@ -98,15 +101,15 @@ rs_closure_get(PyObject *func, PyObject *name)
 }
 
 PyObject *
+rs_closure_get(PyObject *func, PyObject *name)
+{
+    return closure_get(func, name, NULL);
+}
+
+PyObject *
 rs_closure_get_ascii(PyObject *func, const char *name)
 {
-    PyObject *contents = NULL;
-    PyObject *text = PyUnicode_FromString(name);
-    if (text != NULL) {
-        contents = rs_closure_get(func, text);
-        Py_DECREF(text);
-    }
-    return contents;
+    return closure_get(func, NULL, name);
 }
 
 int
@@ -133,23 +136,36 @@ rs_is_singledispatch(PyObject *func)
     return rs_text_equals(module, "functools");
 }
 
-PyObject *
-rs_dispatcher_of(PyObject *op)
+int
+rs_dispatcher_of(const rs_state *st, PyObject *op, PyObject **dispatcher)
 {
-    PyObject *dict, *inner = NULL;
+    PyObject *inner = NULL;
+    int result = 1;
     if (PyFunction_Check(op)) {
-        return rs_is_singledispatch(op) ? op : NULL;
+        inner = Py_NewRef(op);
+    } else if (strcmp(Py_TYPE(op)->tp_name, "singledispatchmethod") == 0) {
+        result = rs_attribute_read(op, st->names.dispatcher, &inner);
     }
-    if (strcmp(Py_TYPE(op)->tp_name, "singledispatchmethod") != 0) {
-        return NULL;
+    if (result == 1 && inner != NULL && rs_is_singledispatch(inner)) {
+        *dispatcher = inner;
+        return 1;
     }
-    dict = PyObject_GenericGetDict(op, NULL);
-    if (dict != NULL) {
-        inner = PyDict_GetItemString(dict, "dispatcher");
-        Py_DECREF(dict); /* the object has it, too */
+    Py_XDECREF(inner);
+    return result < 0 ? -1 : 0;
+}
+
+int
+rs_dispatch_cache_data(const rs_state *st, PyObject *dispatcher, PyObject **data)
+{
+    PyObject *cache = rs_singledispatch_part(dispatcher, st->names.dispatch_cache);
+    int result;
+    *data = NULL;
+    result = cache != NULL ? rs_attribute_read(cache, st->names.data, data) : 0;
+    if (result == 1 && (*data == NULL || !PyDict_CheckExact(*data))) {
+        Py_CLEAR(*data);
+        result = 0;
     }
-    PyErr_Clear(); /* one without a dict is not that of functools */
-    return inner != NULL && rs_is_singledispatch(inner) ? inner : NULL;
+    return result;
 }
 
 PyObject *

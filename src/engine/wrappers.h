@@ -16,7 +16,8 @@
  * result that isn't 0 and returns it. */
 int rs_wrapper_visit(PyObject *value, visitproc visit, void *arg);
 
-/* Contents of the cell that `func` has for a free variable: borrowed or NULL. */
+/* Contents of the cell that `func` has for a free variable: borrowed or NULL. Neither sets
+ * an exception. */
 PyObject *rs_closure_get(PyObject *func, PyObject *name);
 PyObject *rs_closure_get_ascii(PyObject *func, const char *name);
 
@@ -33,9 +34,11 @@ int rs_function_same(const rs_session *s, PyObject *live, PyObject *donor);
 
 /* Is `func` the wrapper that functools.singledispatch makes? */
 int rs_is_singledispatch(PyObject *func);
-/* That wrapper, if `op` is one or a functools.singledispatchmethod around one; else NULL.
- * Borrowed; sets no exception. */
-PyObject *rs_dispatcher_of(PyObject *op);
+/* That wrapper, if `op` is one or a functools.singledispatchmethod around one: 1 and a new
+ * reference, 0, -1. */
+int rs_dispatcher_of(const rs_state *st, PyObject *op, PyObject **dispatcher);
+/* The dict in which such a wrapper keeps what it has found: 1 and a new reference, 0, -1. */
+int rs_dispatch_cache_data(const rs_state *st, PyObject *dispatcher, PyObject **data);
 
 /* What such a wrapper's dispatch() has in a free variable: borrowed or NULL. */
 PyObject *rs_singledispatch_part(PyObject *func, PyObject *name);

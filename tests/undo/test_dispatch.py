@@ -46,34 +46,6 @@ def test_a_registration_of_a_snippet_that_fails_is_forgotten(live):
     assert m.show(1) == "any"
 
 
-def test_methods_that_dispatch_forget_too(live):
-    source = """
-        import functools
-
-        class Printer:
-            @functools.singledispatchmethod
-            def show(self, x):
-                return "any"
-
-        printer = Printer()
-        """
-    m = live.module("m", source)
-    more = """
-            @show.register
-            def _(self, x: int):
-                return "int"
-
-        printer = Printer()
-        """
-    assert m.printer.show(1) == "any"
-    update = live.update(
-        "m", source.replace("\n        printer = Printer()\n        ", more)
-    )
-    assert m.printer.show(1) == "int"
-    update.undo()
-    assert m.printer.show(1) == "any"
-
-
 METHODS = """
     import functools
 
@@ -84,6 +56,22 @@ METHODS = """
 
     printer = Printer()
     """
+
+
+def test_methods_that_dispatch_forget_too(live):
+    m = live.module("m", METHODS)
+    more = """
+        @show.register
+        def _(self, x: int):
+            return "int"
+
+    printer = Printer()
+    """
+    assert m.printer.show(1) == "any"
+    update = live.update("m", METHODS.replace("\n    printer = Printer()\n    ", more))
+    assert m.printer.show(1) == "int"
+    update.undo()
+    assert m.printer.show(1) == "any"
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -100,3 +88,23 @@ def test_a_hotfix_registers_with_a_method_that_dispatches(live, fails):
         update.undo()
     assert m.printer.show(1) == "any"
     assert int not in vars(m.Printer)["show"].dispatcher.registry
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "show.register(int, lambda x: 'int')\nshow(1)\n1 / 0\n",
+        "@show.register\ndef _(x: int): return 'int'\n"
+        "def __after_reload__(update):\n    assert show(1) == 'int'\n    1 / 0\n",
+    ],
+    ids=["statement", "hook"],
+)
+@pytest.mark.parametrize("execute", ["changed", "all"])
+def test_an_update_that_fails_late_is_forgotten_too(live, more, execute):
+    source = "import functools\n@functools.singledispatch\ndef show(x): return 'any'\n"
+    m = live.module("m", source)
+    live.edit("m", source + more)
+    with pytest.raises(resoul.UpdateError):
+        resoul.reload("m", execute=execute)
+    assert int not in m.show.registry
+    assert m.show(1) == "any"
