@@ -4,6 +4,20 @@ import pytest
 
 import resoul
 
+LOGGED_HEAL = """
+        import functools
+
+        def logging(function):
+            @functools.wraps(function)
+            def wrapper(*args):
+                return ("logged", function(*args))
+            return wrapper
+
+        @logging
+        def heal(n):
+            return ("old", n)
+"""
+
 
 def test_the_snippet_means_the_original_code(player, other, fix):
     fix(
@@ -108,19 +122,8 @@ def test_recursion_through_the_name_goes_to_the_new_code(player, other, fix):
 def test_the_function_inside_a_decorator_follows_as_well(live, fix):
     module = live.module(
         "decorated",
-        """
-        import functools
-
-        def logging(function):
-            @functools.wraps(function)
-            def wrapper(*args):
-                return ("logged", function(*args))
-            return wrapper
-
-        @logging
-        def heal(n):
-            return ("old", n)
-
+        LOGGED_HEAL
+        + """
         inside = heal.__wrapped__
         """,
     )
@@ -274,18 +277,9 @@ def test_what_the_same_decorator_made_of_both(live, fix):
     """The original's inside is the old one, too."""
     module = live.module(
         "tools",
-        """
-        import contextlib, functools
-
-        def logging(function):
-            @functools.wraps(function)
-            def wrapper(*args):
-                return ("logged", function(*args))
-            return wrapper
-
-        @logging
-        def heal(n):
-            return ("old", n)
+        LOGGED_HEAL
+        + """
+        import contextlib
 
         @contextlib.contextmanager
         def session():
